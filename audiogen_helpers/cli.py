@@ -1,0 +1,199 @@
+"""The command ``audiogen``: each verb calls one public function of the package."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from audiogen_helpers import __version__
+from audiogen_helpers.errors import AudioGenError, ParameterError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="audiogen",
+    help="Train small generators of sound, let them speak, and measure what they say.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+data_app = typer.Typer(help="Data sets: list, fetch, describe.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
+OptionalSteps = Annotated[Optional[int], typer.Option(help="Training steps.")]  # noqa: UP045 (typer reads it at run time)
+OptionalMinutes = Annotated[Optional[float], typer.Option(help="Time budget: a few steps are timed, then the count is fixed.")]  # noqa: UP045
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"audiogen {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Train small generators of sound, let them speak, and measure what they say."""
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """List the data sets, and whether each is here."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from audiogen_helpers import datasets
+
+    table = Table("name", "kind", "here", "clips", "rate (Hz)", "licence", "what")
+    for name, entry in datasets.DATASETS.items():
+        card = datasets.info(name)
+        here = "yes" if datasets.is_present(name) else "no"
+        table.add_row(name, str(card["kind"]), here, str(card["count"]), str(card["sr"] or "various"), str(card["licence"]), entry.summary)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+@data_app.command("info")
+def data_info(name: str) -> None:
+    """Print the identity card of data set NAME as JSON."""
+    from audiogen_helpers import datasets
+
+    typer.echo(json.dumps(datasets.info(name), indent=2, ensure_ascii=False))
+
+
+@data_app.command("fetch")
+def data_fetch(
+    name: str,
+    url: Annotated[Optional[str], typer.Option(help="Another address of the same archive (its hash is checked all the same).")] = None,  # noqa: UP045
+    force: Annotated[bool, typer.Option("--force", help="Fetch again even if it is here.")] = False,
+) -> None:
+    """Download data set NAME into the data home, check its hash, and extract it safely."""
+    from audiogen_helpers import datasets
+
+    typer.echo(f"{name} is in {datasets.fetch(name, url=url, force=force)}")
+
+
+@app.command()
+def train(
+    model: Annotated[str, typer.Argument(help="The model: see `audiogen models`.")],
+    data: Annotated[str, typer.Option(help="A data set's name, or a folder of clips (one subfolder a label).")],
+    out: Annotated[Path, typer.Option(help="The folder that becomes the model.")],
+    steps: OptionalSteps = None,
+    minutes: OptionalMinutes = None,
+    seed: Seed = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that OUT holds.")] = False,
+    setting: Annotated[Optional[list[str]], typer.Option("--set", help="A setting of the model, NAME=VALUE; may be repeated.")] = None,  # noqa: UP045
+) -> None:
+    """Train MODEL on data, into the folder OUT."""
+    from audiogen_helpers import workflow
+
+    settings = _settings(model, setting or [])
+    workflow.train(model, data=data, out=out, steps=steps, minutes=minutes, seed=seed, resume=resume, **settings)
+    typer.echo(f"The model is in {out}. Next: audiogen sample {out} -n 10 -o samples")
+
+
+@app.command()
+def models() -> None:
+    """List the models and their settings."""
+    from audiogen_helpers import deep
+
+    for name, entry in deep.MODELS.items():
+        typer.echo(f"{name}: {entry.summary}")
+        for p in entry.parameters:
+            span = f", {p.low:g} to {p.high:g}" if p.low is not None and p.high is not None else ""
+            typer.echo(f"    {p.name}={p.default}{' ' + p.unit if p.unit else ''}{span}: {p.help}")
+
+
+@app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(help="A trained model's folder.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder for the clips.")],
+    n: Annotated[int, typer.Option("-n", help="How many clips in all, spread evenly over the labels.")] = 10,
+    label: Annotated[Optional[str], typer.Option(help="Only this label.")] = None,  # noqa: UP045
+    seed: Seed = 0,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite clips of the same name.")] = False,
+) -> None:
+    """Generate clips with the model in FOLDER."""
+    from audiogen_helpers import workflow
+
+    paths = workflow.sample_to_folder(folder, out, n=n, label=label, seed=seed, force=force)
+    typer.echo(f"{len(paths)} clips are in {out}")
+
+
+@app.command()
+def invert(
+    path: Annotated[Path, typer.Argument(metavar="IN", help="Any audio file.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write: .wav, .flac, .ogg or .mp3.")],
+    n_mels: Annotated[Optional[int], typer.Option(help="Mel bands; default by the rate.")] = None,  # noqa: UP045
+    n_iter: Annotated[int, typer.Option(help="Iterations of Griffin-Lim.")] = 32,
+    seed: Seed = 0,
+) -> None:
+    """Send a recording through its log-mel spectrogram and back: hear what a generator could do at best."""
+    from audiogen_helpers import workflow
+
+    error = workflow.invert(path, out, n_mels=n_mels, n_iter=n_iter, seed=seed)
+    typer.echo(f"{out}: relative error of the mel spectrogram {error:.3f}")
+
+
+@app.command()
+def evaluate(
+    generated: Annotated[Path, typer.Argument(help="A folder of generated clips.")],
+    reference: Annotated[str, typer.Argument(help="What they should sound like: a data set's name or a folder of clips.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    seed: Seed = 0,
+) -> None:
+    """Measure generated clips against real ones: recognised, varied, copied?"""
+    from audiogen_helpers import evaluation
+
+    report = evaluation.evaluate(generated, reference, seed=seed)
+    typer.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False) if as_json else str(report))
+
+
+def _settings(model: str, pairs: list[str]) -> dict[str, Any]:
+    """``['width=256']`` as a dict, each value of the type of the parameter's default."""
+    from audiogen_helpers import deep
+
+    known = {p.name: p for p in deep.MODELS[model].parameters}
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or name not in known:
+            raise ParameterError(f"--set must be NAME=VALUE with NAME one of {', '.join(known) or '(none)'}; received {pair!r}")
+        kind = type(known[name].default)
+        try:
+            settings[name] = text if kind in (str, type(None)) else kind(text)
+        except ValueError:
+            raise ParameterError(f"--set {name} must be a value like {known[name].default!r}; received {text!r}") from None
+    return settings
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; an expected error is one line on stderr and exit code 2.
+
+    Examples
+    --------
+    >>> main(["--version"])
+    audiogen ...
+    0
+    """
+    try:
+        app(argv, standalone_mode=True)
+    except AudioGenError as error:
+        typer.echo(f"audiogen: {error}", err=True)
+        return 2
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+    except KeyboardInterrupt:
+        typer.echo("audiogen: interrupted", err=True)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
