@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 RUN := $(BIN)/python -m
+INSTALL := --requirement requirements.txt --constraint constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help setup book serve lab test lint types unit notebooks pages system address test-colab test-twice bench clean
@@ -15,9 +16,11 @@ setup: $(READY)  ## make .venv and install the tested versions into it
 $(READY): requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in {(3, 11), (3, 12), (3, 13)})' \
 		|| { echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 book"; exit 1; }
-	@echo "Setting up .venv (about two minutes, once) ..."
+	@echo "Setting up .venv (about a minute, once) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt --constraint constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null \
+		&& $(BIN)/uv pip install --quiet --python $(BIN)/python $(INSTALL) \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check $(INSTALL)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 

@@ -7,7 +7,7 @@ nothing of this package still behaves.
 
 from __future__ import annotations
 
-__all__ = ["AudioGenError", "DataError", "DependencyError", "ModelError", "ParameterError"]
+__all__ = ["AudioGenError", "DataError", "DependencyError", "ExerciseError", "ModelError", "ParameterError"]
 
 
 class AudioGenError(Exception):
@@ -40,3 +40,7 @@ class ModelError(AudioGenError, RuntimeError):
 
 class DependencyError(AudioGenError, ImportError):
     """An optional program or package is missing; the message says how to install it."""
+
+
+class ExerciseError(AudioGenError, AssertionError):
+    """The answer to an exercise is not right yet; the message says what was heard or measured instead."""

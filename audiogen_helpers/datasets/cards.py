@@ -1,0 +1,157 @@
+"""The identity cards of the datasets: what each one is, whose it is, where it comes from and how it is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+from audiogen_helpers.registry import Entry, Registry
+
+__all__ = ["DATASETS", "LIBROSA_FILES", "Card", "info"]
+
+_DIGITS = tuple("0123456789")
+
+# librosa.ex(key) -> stem of the file in librosa's cache (librosa 0.11, util/example_data/index.json).
+LIBROSA_FILES: Mapping[str, str] = {
+    "brahms": "Hungarian_Dance_number_5_-_Allegro_in_F_sharp_minor_(string_orchestra)",
+    "choice": "admiralbob77_-_Choice_-_Drum-bass",
+    "fishin": "Karissa_Hobbs_-_Lets_Go_Fishin",
+    "humpback": "glacier-bay-humpback",
+    "libri1": "5703-47212-0000",
+    "libri2": "3436-172162-0000",
+    "libri3": "198-209-0000",
+    "nutcracker": "Kevin_MacLeod_-_P_I_Tchaikovsky_Dance_of_the_Sugar_Plum_Fairy",
+    "pibble": "pibble",
+    "pistachio": "442789__lena-orsa__happy-music-pistachio-ice-cream-ragtime",
+    "robin": "456440__inspectorj__bird-whistling-robin-single-13",
+    "sweetwaltz": "147793__setuniman__sweet-waltz-0i-22mi",
+    "trumpet": "sorohanro_-_solo-trumpet-06",
+    "vibeace": "Kevin_MacLeod_-_Vibe_Ace",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card(Entry):
+    """What is known about a dataset before a byte of it is read.
+
+    Parameters
+    ----------
+    kind : {'bundled', 'public', 'folder'}
+        Comes with the project, is downloaded on request, or is somebody's own folder.
+    licence, citation : str
+        Terms of the clips, and whom to name.
+    sr : int
+        Sample rate that clips are given at, Hz.
+    count : int
+        Clips in the complete set.
+    labels : tuple of str
+        Every label, sorted; empty where clips have none.
+    group : str
+        What `Dataset.groups` tells apart: ``'speaker'``, ``'voice'``; empty where nothing.
+    split : str
+        How train and test were parted, one sentence.
+    url, archive, bytes, sha256 : str, str, int, str
+        Where the archive is, the name it is kept under, its size and its digest.
+    root : str
+        The folder of the clips inside the archive.
+    content_sha256 : str
+        Digest of the clips' names and bytes, which does not depend on how they were packed
+        (:meth:`audiogen_helpers.datasets.Dataset.content_hash`).
+
+    Examples
+    --------
+    >>> DATASETS["fsdd"].count, DATASETS["fsdd"].licence
+    (3000, 'CC BY-SA 4.0')
+    """
+
+    kind: str
+    licence: str
+    citation: str
+    sr: int
+    count: int
+    labels: tuple[str, ...] = ()
+    group: str = ""
+    split: str = ""
+    url: str = ""
+    archive: str = ""
+    bytes: int = 0
+    sha256: str = ""
+    root: str = ""
+    content_sha256: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The card as plain data for JSON, without what only the code needs."""
+        return {key: value for key, value in asdict(self).items() if key not in ("target", "parameters", "extra")}
+
+
+DATASETS: Registry = Registry(
+    "dataset",
+    Card(
+        name="digits",
+        summary="Spoken digits zero to nine, rendered by 20 synthetic voices.",
+        target="audiogen_helpers.datasets.sets:digits",
+        kind="bundled",
+        licence="CC BY 4.0",
+        citation="Made by this project with espeak-ng and flite (scripts/make_digits.py)",
+        sr=8000,
+        count=1000,
+        labels=_DIGITS,
+        group="voice",
+        split="Four whole voices are the test set: no voice is in both.",
+    ),
+    Card(
+        name="fsdd",
+        summary="Free Spoken Digit Dataset v1.0.10: the digits zero to nine, recorded by 6 speakers.",
+        target="audiogen_helpers.datasets.sets:fsdd",
+        kind="public",
+        licence="CC BY-SA 4.0",
+        citation="Free Spoken Digit Dataset, Zohar Jackson et al., https://github.com/Jakobovski/free-spoken-digit-dataset",
+        sr=8000,
+        count=3000,
+        labels=_DIGITS,
+        group="speaker",
+        split="The official one: recordings 0 to 4 of each speaker and digit are test, 5 to 49 train.",
+        url="https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.tar.gz",
+        archive="free-spoken-digit-dataset-1.0.10.tar.gz",
+        bytes=15_602_882,
+        sha256="feb479fad3a37883c3d21ed7f982281c2dd1c18d5aefd7e8a5d50f58023392aa",
+        root="free-spoken-digit-dataset-1.0.10/recordings",
+        content_sha256="99aa5e3a7c822ab55b2a3b47e0b05aeb9f011c54837a12e3831ad24108330829",
+    ),
+    Card(
+        name="librosa-examples",
+        summary="The example recordings behind librosa.ex: speech, birds, a trumpet, an orchestra.",
+        target="audiogen_helpers.datasets.sets:librosa_examples",
+        kind="public",
+        licence="one per recording (CC BY 3.0 or 4.0, CC BY-NC 3.0, public domain): see the .txt beside each",
+        citation="librosa's example recordings, https://librosa.org/doc/latest/recordings.html",
+        sr=22050,
+        count=len(LIBROSA_FILES),
+        labels=tuple(sorted(LIBROSA_FILES)),
+        group="",
+        split="None: each label is one recording.",
+        url="https://librosa.org/data/audio/",
+    ),
+)
+
+
+def info(name: str) -> Card:
+    """The identity card of a registered dataset.
+
+    Parameters
+    ----------
+    name : str
+        One of ``DATASETS``.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such dataset.
+
+    Examples
+    --------
+    >>> info("digits").kind
+    'bundled'
+    """
+    return cast(Card, DATASETS[name])

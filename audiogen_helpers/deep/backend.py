@@ -1,0 +1,63 @@
+"""TensorFlow on first use, without its start-up messages on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from audiogen_helpers.errors import DependencyError
+
+__all__ = ["tensorflow"]
+
+
+def tensorflow() -> Any:
+    """The module ``tensorflow`` (Keras 3 inside), imported on the first call: about 3 s.
+
+    TensorFlow 2.21 writes messages about processors and missing graphics cards to stderr before any setting can stop it
+    (``TF_CPP_MIN_LOG_LEVEL`` comes too late), and in a notebook they look like errors. The first call holds them back and
+    shows them only if the import fails.
+
+    Raises
+    ------
+    DependencyError
+        If TensorFlow is not installed or does not start.
+
+    Examples
+    --------
+    >>> tf = tensorflow()
+    >>> int(tf.reduce_sum(tf.constant([1, 2])))
+    3
+    """
+    if "tensorflow" in sys.modules:
+        return sys.modules["tensorflow"]
+    with _quiet_stderr() as text:
+        try:
+            import tensorflow as tf
+
+            tf.constant(0.0)  # starts the runtime, and with it the last of the messages
+        except ImportError as error:
+            reason = " ".join((str(error) or "".join(text)).split())[:200]
+            raise DependencyError(f"models need TensorFlow 2.18 or later (pip install tensorflow); its import failed: {reason}") from error
+    return tf
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[list[str]]:
+    """Send file descriptor 2, which C++ writes to, nowhere for a moment."""
+    text: list[str] = []
+    try:
+        kept = os.dup(2)
+    except OSError:  # no stderr at all
+        yield text
+        return
+    sink = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(sink, 2)
+        yield text
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(sink)

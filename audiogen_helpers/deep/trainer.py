@@ -1,0 +1,413 @@
+"""The training loop of every model: fixed steps, seeded data order, logs, checkpoints, and a resumed run that is the same run."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+from audiogen_helpers._files import atomic_path
+from audiogen_helpers._rng import check_seed
+from audiogen_helpers._validation import check_integer, check_number
+from audiogen_helpers.deep.arrays import load_arrays, load_json, save_arrays, save_json
+from audiogen_helpers.deep.backend import tensorflow
+from audiogen_helpers.deep.progress import ProgressLike, Reporter, reporter
+from audiogen_helpers.errors import ModelError, ParameterError
+
+__all__ = ["BatchAt", "History", "Trainable", "epoch_batches", "fit", "plan_steps", "step_seed", "update_ema"]
+
+BatchAt: TypeAlias = "Callable[[int], Mapping[str, np.ndarray]]"
+
+FORMAT = 1
+SAVE_SECONDS = 30.0
+LOG_ROWS = 200
+KEEP = 2
+DIVERGED = 1e6
+
+
+class Trainable(Protocol):
+    """What :func:`fit` needs of a model. An optional method ``plan(steps)`` is called once before training: the schedule's length."""
+
+    @property
+    def variables(self) -> Sequence[Any]:
+        """All state in a fixed order: weights, optimizer slots, moving averages, step counters (TensorFlow or Keras variables)."""
+
+    def train_step(self, batch: Mapping[str, Any], seed: Any) -> Mapping[str, Any]:
+        """One update; compiled by the trainer. `seed` is an int32 tensor of 2 numbers for stateless random operations. Returns scalars."""
+
+
+@dataclass(frozen=True)
+class History:
+    """What a run logged.
+
+    Attributes
+    ----------
+    rows : list of dict
+        One per log interval: ``step`` (steps done), ``seconds`` (training time so far) and the interval's mean of each metric.
+    steps : int
+        Steps of the run.
+    start : int
+        The step at which this call began: 0, or where it resumed.
+    """
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+    steps: int = 0
+    start: int = 0
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """One column, such as ``"loss"``, as an array [shape=(rows,)]."""
+        if not self.rows or name not in self.rows[0]:
+            raise ParameterError(f"name must be one of {', '.join(self.rows[0]) if self.rows else 'no columns'}; received {name!r}")
+        return np.array([row[name] for row in self.rows])
+
+    @property
+    def seconds(self) -> float:
+        """Training time of the whole run, s, without compilation and the checkpoints."""
+        return self.rows[-1]["seconds"] if self.rows else 0.0
+
+
+def step_seed(seed: int, step: int) -> np.ndarray:
+    """The seed of one step for stateless random operations: the two numbers as int32 (a seed of 2**31 and more wraps)."""
+    return np.array([seed, step], dtype=np.uint32).astype(np.int32)
+
+
+def epoch_batches(n_items: int, *, batch_size: int, seed: int) -> Callable[[int], np.ndarray]:
+    """Which items make up the batch of a step: every epoch is a fresh permutation, and batches run on across epochs.
+
+    Parameters
+    ----------
+    n_items : int >= 1
+        Items of the data set.
+    batch_size : int >= 1
+        Items of a batch; more than `n_items` is allowed (then an item appears more than once).
+    seed : int >= 0
+        Decides the permutations.
+
+    Returns
+    -------
+    indices_at : callable
+        ``indices_at(step)`` -> int64 indices [shape=(batch_size,)], a pure function of `seed` and `step`.
+
+    Examples
+    --------
+    >>> indices_at = epoch_batches(6, batch_size=4, seed=0)
+    >>> sorted(np.concatenate([indices_at(0), indices_at(1)])[:6].tolist())
+    [0, 1, 2, 3, 4, 5]
+    """
+    n_items = check_integer(n_items, name="n_items", low=1)
+    batch_size = check_integer(batch_size, name="batch_size", low=1)
+    seed = check_seed(seed)
+    kept: dict[int, np.ndarray] = {}
+
+    def epoch(e: int) -> np.ndarray:
+        if e not in kept:
+            for old in [k for k in kept if k < e - 1]:
+                del kept[old]
+            kept[e] = np.random.default_rng(np.random.SeedSequence([seed, e])).permutation(n_items)
+        return kept[e]
+
+    def indices_at(step: int) -> np.ndarray:
+        first, last = step * batch_size, (step + 1) * batch_size
+        epochs = range(first // n_items, (last - 1) // n_items + 1)
+        stream = np.concatenate([epoch(e) for e in epochs])
+        offset = first - epochs[0] * n_items
+        return stream[offset : offset + batch_size]
+
+    return indices_at
+
+
+def update_ema(averages: Sequence[Any], values: Sequence[Any], *, decay: Any) -> None:
+    """Move every average towards its value: ``average <- decay * average + (1 - decay) * value``. For use inside a train step."""
+    for average, value in zip(averages, values, strict=True):
+        average.assign_add((1.0 - decay) * (value - average))
+
+
+def plan_steps(model: Trainable, batch_at: BatchAt, *, minutes: float, seed: int, timed: float = 3.0) -> int:
+    """How many steps fit into `minutes`: a few are timed after a warm-up, then the model is put back as it was.
+
+    Parameters
+    ----------
+    model, batch_at, seed
+        As for :func:`fit`.
+    minutes : float > 0
+        The budget. Compilation and the timing itself are taken out of it.
+    timed : float > 0
+        Seconds of timing at most; never more than a tenth of the budget.
+
+    Returns
+    -------
+    steps : int >= 1
+
+    Raises
+    ------
+    ParameterError
+        If `minutes` is not above 0 or allows not a single step.
+    """
+    minutes = check_number(minutes, name="minutes", above=0.0)
+    timed = min(check_number(timed, name="timed", above=0.0), 6.0 * minutes)
+    began = time.perf_counter()
+    kept = [np.array(variable) for variable in model.variables]
+    take = _compiled(model)
+    for step in range(3):
+        _scalars(take(_tensors(batch_at(step)), step_seed(seed, step)))
+    durations: list[float] = []
+    start = time.perf_counter()
+    while len(durations) < 3 or time.perf_counter() - start < timed:
+        before = time.perf_counter()
+        _scalars(take(_tensors(batch_at(len(durations))), step_seed(seed, len(durations))))
+        durations.append(time.perf_counter() - before)
+    for variable, value in zip(model.variables, kept, strict=True):
+        variable.assign(value)
+    left = 60.0 * minutes - (time.perf_counter() - began)
+    steps = int(left / float(np.mean(durations)))
+    if steps < 1:
+        raise ParameterError(
+            f"minutes must allow at least one step of {np.mean(durations):.2g} s after {time.perf_counter() - began:.1f} s of"
+            f" preparation; received {minutes:g}"
+        )
+    return steps
+
+
+def fit(
+    model: Trainable,
+    batch_at: BatchAt,
+    *,
+    steps: int,
+    seed: int,
+    out: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    save_every: int | None = None,
+    log_every: int | None = None,
+    progress: ProgressLike = True,
+    identity: Mapping[str, Any] | None = None,
+) -> History:
+    """Train `model` for `steps` steps.
+
+    What a step sees depends on (`seed`, step) alone, and the model's `variables` are its whole state. So a run that was killed
+    at any moment and resumed ends with the same bits as one that ran through.
+
+    Parameters
+    ----------
+    model : Trainable
+        Has `variables` and `train_step`.
+    batch_at : callable
+        ``batch_at(step)`` -> dict of arrays, the same shapes at every step; a pure function (see :func:`epoch_batches`).
+    steps : int >= 1
+        Length of the run; schedules are planned for it.
+    seed : int >= 0
+        Of the random numbers inside the steps (the data order has its own, in `batch_at`).
+    out : path, optional
+        Folder for ``log.csv`` and ``checkpoint/``. None: nothing is written.
+    resume : bool
+        Continue from the last good checkpoint in `out`, or from the start where there is none yet.
+    save_every : int, optional
+        Steps from checkpoint to checkpoint; by default one every 30 s, and one at the end.
+    log_every : int, optional
+        Steps from row to row of the log; by default about 200 rows.
+    progress : bool or callable
+        See :func:`audiogen_helpers.deep.progress.reporter`.
+    identity : mapping, optional
+        What else must be equal for a resume (settings, hash of the data); JSON values.
+
+    Returns
+    -------
+    history : History
+
+    Raises
+    ------
+    ModelError
+        If a loss is not finite or runs away, or `resume` meets a checkpoint of another run.
+    DataError
+        If `out` cannot be written.
+    """
+    steps = check_integer(steps, name="steps", low=1)
+    seed = check_seed(seed)
+    log_every = check_integer(log_every or max(1, steps // LOG_ROWS), name="log_every", low=1)
+    if save_every is not None:
+        save_every = check_integer(save_every, name="save_every", low=1)
+    show = reporter(progress)
+    if hasattr(model, "plan"):
+        model.plan(steps)
+    store = None if out is None else _Store(Path(out), model, {"steps": steps, "seed": seed, "log_every": log_every, **(identity or {})})
+    state = _State()
+    if store is not None:
+        state = store.restore() if resume else store.begin()
+    run = _Run(model, batch_at, steps, seed, log_every, save_every, store, show)
+    return run.train(state)
+
+
+@dataclass
+class _State:
+    """Where a run is, apart from the variables: all of it goes into the checkpoint."""
+
+    step: int = 0
+    seconds: float = 0.0
+    rows: list[dict[str, float]] = field(default_factory=list)
+    sums: dict[str, float] = field(default_factory=dict)
+    count: int = 0
+
+
+@dataclass
+class _Run:
+    model: Trainable
+    batch_at: BatchAt
+    steps: int
+    seed: int
+    log_every: int
+    save_every: int | None
+    store: _Store | None
+    show: Reporter
+
+    def train(self, state: _State) -> History:
+        start, saved_at = state.step, time.perf_counter()
+        take = _compiled(self.model)
+        self.show.start(start, self.steps)
+        try:
+            while state.step < self.steps:
+                self._step(take, state)
+                if state.step % self.log_every == 0 or state.step == self.steps:
+                    self._log(state)
+                if self.store is not None and self._save_due(state, saved_at):
+                    self.store.save(state)
+                    saved_at = time.perf_counter()
+        finally:
+            self.show.stop()
+        return History(rows=state.rows, steps=self.steps, start=start)
+
+    def _step(self, take: Callable[..., Any], state: _State) -> None:
+        before = time.perf_counter()
+        values = _scalars(take(_tensors(self.batch_at(state.step)), step_seed(self.seed, state.step)))
+        state.step += 1
+        for name, value in values.items():
+            if not math.isfinite(value) or abs(value) > DIVERGED:
+                raise ModelError(
+                    f"training must keep {name} finite and below {DIVERGED:g}; received {value} at step {state.step} of {self.steps}:"
+                    " a smaller learning_rate usually helps, and clips that are silent or hold NaN are worth a look"
+                )
+            state.sums[name] = state.sums.get(name, 0.0) + value
+        state.count += 1
+        state.seconds += time.perf_counter() - before
+
+    def _log(self, state: _State) -> None:
+        means = {name: total / state.count for name, total in state.sums.items()}
+        state.rows.append({"step": state.step, "seconds": round(state.seconds, 3), **means})
+        state.sums, state.count = {}, 0
+        if self.store is not None:
+            self.store.write_log(state.rows)
+        self.show.update(state.step, self.steps, means)
+
+    def _save_due(self, state: _State, saved_at: float) -> bool:
+        if state.step == self.steps:
+            return True
+        if self.save_every is not None:
+            return state.step % self.save_every == 0
+        return time.perf_counter() - saved_at >= SAVE_SECONDS
+
+
+class _Store:
+    """The folder of a run: ``log.csv``, ``checkpoint/run.json`` (what the run is) and ``checkpoint/step_*.npz`` (where it is)."""
+
+    def __init__(self, out: Path, model: Trainable, identity: Mapping[str, Any]) -> None:
+        self.out, self.model = out, model
+        self.folder = out / "checkpoint"
+        self.shapes = {f"v{i:04d}": tuple(int(n) for n in v.shape) for i, v in enumerate(model.variables)}
+        self.run = {"format": FORMAT, **identity, "variables": [list(shape) for shape in self.shapes.values()]}
+
+    def begin(self) -> _State:
+        self._clear(keep=0)
+        save_json(self.folder / "run.json", self.run)
+        return _State()
+
+    def restore(self) -> _State:
+        if not (self.folder / "run.json").exists():
+            return self.begin()
+        found = load_json(self.folder / "run.json")
+        different = sorted(k for k in {*found, *self.run} if found.get(k) != self.run.get(k))
+        if different:
+            raise ModelError(
+                f"resume needs the same run; {self.folder} differs in {', '.join(different)}"
+                f" ({different[0]}: {found.get(different[0])!r} there, {self.run.get(different[0])!r} here)"
+            )
+        self._clear(keep=KEEP)
+        for file in self._files():
+            try:
+                return self._load(file)
+            except ModelError:
+                file.unlink()
+        return _State()
+
+    def save(self, state: _State) -> None:
+        meta = np.frombuffer(_json_bytes(vars(state)), dtype=np.uint8)
+        arrays = {name: np.array(v) for name, v in zip(self.shapes, self.model.variables, strict=True)}
+        save_arrays(self.folder / f"step_{state.step:09d}.npz", {"meta": meta, **arrays})
+        self._clear(keep=KEEP)
+
+    def write_log(self, rows: list[dict[str, float]]) -> None:
+        with atomic_path(self.out / "log.csv") as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def _load(self, file: Path) -> _State:
+        import json
+
+        arrays = load_arrays(file)
+        shapes = {name: a.shape for name, a in arrays.items() if name != "meta"}
+        if "meta" not in arrays or shapes != self.shapes:
+            raise ModelError(f"checkpoint must hold the variables of this model; received {file}")
+        state = _State(**json.loads(arrays["meta"].tobytes().decode("utf-8")))
+        for name, variable in zip(self.shapes, self.model.variables, strict=True):
+            variable.assign(arrays[name])
+        return state
+
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob("step_*.npz"), reverse=True)
+
+    def _clear(self, *, keep: int) -> None:
+        """Remove all but the newest `keep` checkpoints, and what a kill during a save left behind."""
+        for file in [*self._files()[keep:], *self.folder.glob(".part-*"), *self.out.glob(".part-*.csv")]:
+            file.unlink(missing_ok=True)
+
+
+def _json_bytes(value: Any) -> bytes:
+    import json
+
+    return json.dumps(value).encode("utf-8")
+
+
+_COMPILED: weakref.WeakKeyDictionary[Any, Callable[..., Any]] = weakref.WeakKeyDictionary()
+
+
+def _compiled(model: Trainable) -> Callable[..., Any]:
+    """The model's step as one graph, compiled once for the timing and the training."""
+    tf = tensorflow()
+
+    if model not in _COMPILED:
+        reference = weakref.ref(model)
+
+        def take(batch: Mapping[str, Any], seed: Any) -> Mapping[str, Any]:
+            alive = reference()
+            if alive is None:
+                raise ModelError("the model of this training step is gone")
+            return alive.train_step(batch, seed)
+
+        _COMPILED[model] = tf.function(take)
+    return _COMPILED[model]
+
+
+def _tensors(batch: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    tf = tensorflow()
+
+    return {name: tf.convert_to_tensor(array) for name, array in batch.items()}
+
+
+def _scalars(metrics: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in metrics.items()}
