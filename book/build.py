@@ -114,7 +114,7 @@ def _stage_notebook(source: Path, result: Path | None, path: Path, *, folder: Pa
     """Write one notebook as the builder reads it, and its sounds and pictures beside; returns the names of these."""
     notebook = notebooks.read(source)
     if result is not None:
-        notebook = notebooks.join(notebook, notebooks.read(result))
+        notebook = notebooks.settle(notebooks.join(notebook, notebooks.read(result)))
     notebook = {**notebook, "cells": [_fold(cell) for cell in notebook["cells"]]}
     notebook, names = extract(notebook, folder=folder, address=address)
     notebooks.write(path, notebook)

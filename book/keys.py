@@ -41,13 +41,18 @@ def key(project: Project, page: str) -> str:
     reached = modules(project, "\n".join(notebooks.python(notebooks.source(cell)) for cell in cells))
     for path in reached:
         add(path.relative_to(project.root).as_posix(), path.read_bytes())
-    data = project.root / "data"
-    if any("bundled_dir" in path.read_text(encoding="utf8") for path in reached if path.name != "_files.py"):
-        for path in sorted(file for file in data.rglob("*") if file.is_file()):
-            add(path.relative_to(project.root).as_posix(), _file_hash(path, path.stat().st_size, path.stat().st_mtime_ns))
+    if any(path.name != "_files.py" and b"bundled_dir" in path.read_bytes() for path in reached):
+        for path in sorted(file for file in (project.root / "data").rglob("*") if file.is_file()):
+            add(path.relative_to(project.root).as_posix(), _file_hash(path, *_stamp(path)))
     constraints = project.root / "constraints.txt"
     add(constraints.read_bytes() if constraints.is_file() else b"")
     return digest.hexdigest()[:20]
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Size and date of a file: within one run of the program, a file of the same stamp is the same."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 @cache
@@ -66,11 +71,12 @@ def modules(project: Project, code: str) -> list[Path]:
         if path in found:
             continue
         found.add(path)
-        waiting |= _module_reaches(project, path) - found
+        waiting |= _module_reaches(project, path, *_stamp(path)) - found
     return sorted(found)
 
 
-def _module_reaches(project: Project, path: Path) -> set[Path]:
+@cache
+def _module_reaches(project: Project, path: Path, size: int, mtime: int) -> set[Path]:
     """The files that one module of the package reaches directly."""
     tree = ast.parse(path.read_text(encoding="utf8"))
     own = path.relative_to(project.root).with_suffix("").parts

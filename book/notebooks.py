@@ -10,7 +10,7 @@ from typing import Any
 
 from book.paths import write_text
 
-__all__ = ["Notebook", "code_cells", "differences", "dump", "join", "problems", "python", "read", "source", "tags", "write"]
+__all__ = ["Notebook", "code_cells", "differences", "dump", "join", "problems", "python", "read", "settle", "source", "tags", "write"]
 
 Notebook = dict[str, Any]
 _PLAYERS = {"compare", "play"}
@@ -67,6 +67,32 @@ def join(current: Notebook, executed: Notebook) -> Notebook:
             cell = {**cell, "outputs": run["outputs"], "execution_count": run["execution_count"]}
         cells.append(cell)
     return {**current, "cells": cells}
+
+
+def settle(notebook: Notebook) -> Notebook:
+    """The notebook with printed output as a reader sees it at the end: a line that was written over (a progress bar) once."""
+    cells = []
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            outputs: list[dict[str, Any]] = []
+            for output in cell["outputs"]:
+                last = outputs[-1] if outputs else {}
+                if output["output_type"] == "stream" and last.get("name") == output["name"]:
+                    outputs[-1] = {**last, "text": last["text"] + "".join(output["text"])}
+                elif output["output_type"] == "stream":
+                    outputs.append({**output, "text": "".join(output["text"])})
+                else:
+                    outputs.append(output)
+            cell = {**cell, "outputs": [_last_words(output) for output in outputs]}
+        cells.append(cell)
+    return {**notebook, "cells": cells}
+
+
+def _last_words(output: dict[str, Any]) -> dict[str, Any]:
+    if output["output_type"] != "stream":
+        return output
+    lines = (line.rstrip("\r").rpartition("\r")[2] for line in output["text"].split("\n"))
+    return {**output, "text": "\n".join(lines)}
 
 
 def problems(notebook: Notebook) -> list[str]:

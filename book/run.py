@@ -113,9 +113,7 @@ def _nbmake(project: Project, targets: dict[str, Path]) -> Iterator[tuple[str, d
     seen: list[str] = []
     other: list[str] = []
     options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    with subprocess.Popen(
-        command, cwd=ROOT, env=_environment(project), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as pytest:
+    with subprocess.Popen(command, cwd=ROOT, env=_environment(project), **options) as pytest:
         try:
             for line in pytest.stdout or ():
                 if not line.startswith(nbmake_progress.MARK):

@@ -20,7 +20,10 @@ __all__ = ["setup"]
 
 BOXES = {"You will": "ag-goals", "Keep:": "ag-keep"}
 EXERCISE = "Exercise:"
+STARTS = ("Runs in ", "Read:", "Keep:")
 _ANCHOR = re.compile(r'<a id="([^"]+)">')
+_THEBE_SETTINGS = re.compile(r'<script type="text/x-thebe-config">.*?</script>', re.DOTALL)
+_PLAIN_CODE = re.compile(r'<span class="(?:n|o|p|w)">([^<]*)</span>')
 _TAG = re.compile(r"\\tag\{[^}]*\}")
 
 
@@ -30,6 +33,7 @@ def boxes(app: Any, doctree: nodes.document) -> None:
         for start, name in BOXES.items():
             if _first_bold(quote).startswith(start):
                 quote["classes"].append(name)
+                _split(quote.children[0])
     for section in list(doctree.findall(nodes.section)):
         title = section.next_node(nodes.title)
         if title is not None and title.parent is section and title.astext().startswith(EXERCISE):
@@ -42,6 +46,20 @@ def _first_bold(quote: nodes.Element) -> str:
     paragraph = quote.children[0] if quote.children else None
     inside = [child for child in paragraph.children if child.astext()] if isinstance(paragraph, nodes.paragraph) else []
     return inside[0].astext() if inside and isinstance(inside[0], nodes.strong) else ""
+
+
+def _split(paragraph: Any) -> None:
+    """Let what begins a line of a box, the run time or the reading, begin a paragraph: Markdown joins lines."""
+    parts: list[list[nodes.Node]] = [[]]
+    new_line = False
+    for child in list(paragraph.children):
+        text = child.astext()
+        if new_line and text.startswith(STARTS):
+            parts.append([])
+        if text:
+            parts[-1].append(child)
+            new_line = text.endswith("\n")
+    paragraph.replace_self([nodes.paragraph("", "", *part) for part in parts])
 
 
 def _end_at_summary(section: nodes.Element) -> None:
@@ -87,6 +105,12 @@ def drop_thebe(app: Any, pagename: str, templatename: str, context: dict[str, An
 
     for kind in ("script_files", "css_files"):
         context[kind] = [file for file in context.get(kind, []) if keep(file)]
+    context["body"] = _THEBE_SETTINGS.sub("", context.get("body") or "")
+
+
+def plain_code(app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Take the marks off names, brackets, blanks and operators in code, which keep the colour of plain text: they are most of a page."""
+    context["body"] = _PLAIN_CODE.sub(r"\1", context.get("body") or "")
 
 
 def copy_mathjax(app: Any, error: Exception | None) -> None:
@@ -114,6 +138,7 @@ def setup(app: Any) -> dict[str, bool]:
     for handler in (boxes, anchors, equation_tags):
         app.connect("doctree-read", handler)
     app.connect("html-page-context", drop_thebe, priority=950)
+    app.connect("html-page-context", plain_code, priority=950)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", remove_source_maps)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -36,10 +36,10 @@ RMS_DB = -22.0  # level of every clip
 PEAK_DB = -1.0  # what no clip may exceed (it stops the script: at this RMS none comes near)
 FADE = 0.005  # s
 RUMBLE = 50.0  # Hz: what lies below is not speech
-# What is kept before the word and after it, s. flite tells where the word is; its silence hisses and hums, and the consonants
-# of its voice slt are fainter at 8 kHz than that. espeak-ng tells nothing, but its silence is exact zeros.
+# What is kept before the word and after it, s. flite tells where the word is, and that comes first: its pauses hum and hiss.
 PADDING = 0.03
-TRIM_DB = -50.0  # below the clip's peak: where a word of espeak-ng begins and ends
+# Below the clip's peak: where a word begins and ends. The silence of espeak-ng is exact zeros, so even a faint consonant counts.
+TRIM_DB = {"espeak-ng": -50.0, "flite": -44.0}
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,13 @@ class Voice:
     kind: str
     rate: float  # espeak-ng: words a minute; flite: factor on the duration
     pitch: float  # espeak-ng: 0 to 99; flite: mean of f0, Hz
+    fixed_f0: float = 0.0  # Hz, of a voice that takes no order: it is played faster or slower instead, as of a smaller or larger head
 
 
 VOICES = (
     Voice("kal", "flite", "kal", "American", "man, diphones", 1.1, 105),
     Voice("awb", "flite", "awb", "Scottish", "man, statistical parametric", 1.0, 125),
-    Voice("rms", "flite", "rms", "American", "man, statistical parametric", 0.85, 95),
+    Voice("rms", "flite", "rms", "American", "man, statistical parametric", 0.85, 82, fixed_f0=82),
     Voice("slt", "flite", "slt", "American", "woman, statistical parametric", 1.1, 175),
     Voice("american", "espeak-ng", "en-us", "American", "man, formants", 150, 50),
     Voice("scottish", "espeak-ng", "en-gb-scotland", "Scottish", "man, formants", 150, 50),
@@ -92,6 +93,11 @@ class Rendering:
     text: str
 
     @property
+    def speed(self) -> float:
+        """How much faster than rendered it is played."""
+        return self.pitch / self.voice.fixed_f0 if self.voice.fixed_f0 else 1.0
+
+    @property
     def name(self) -> str:
         return f"{self.digit}_{self.voice.name}_{self.index}.flac"
 
@@ -106,7 +112,8 @@ def plan() -> list[Rendering]:
             marks = rng.permutation(list(".?!,."))
             for index in range(N_RENDERINGS):
                 if voice.program == "flite":
-                    made = (round(float(voice.rate * 1.25 ** rate[index]), 3), round(float(voice.pitch * 1.2 ** pitch[index]), 1))
+                    spread = 1.12 if voice.fixed_f0 else 1.2
+                    made = (round(float(voice.rate * 1.25 ** rate[index]), 3), round(float(voice.pitch * spread ** pitch[index]), 1))
                 else:
                     made = (round(voice.rate * 1.25 ** rate[index]), round(voice.pitch + 25 * pitch[index]))
                 renderings.append(Rendering(digit, voice, index, *made, text=word + str(marks[index])))
@@ -117,7 +124,7 @@ def speak(rendering: Rendering, path: Path) -> tuple[float, float]:
     """Have the program say it, into a WAV file of its own rate. Returns where the word begins and ends, s, where that is told."""
     voice = rendering.voice
     if voice.program == "flite":
-        settings = ("--setf", f"duration_stretch={rendering.rate}", "--setf", f"int_f0_target_mean={rendering.pitch}")
+        settings = ("--setf", f"duration_stretch={rendering.rate * rendering.speed:.3f}", "--setf", f"int_f0_target_mean={rendering.pitch}")
         command = ["flite", "-psdur", "-voice", voice.voice, *settings, "-o", str(path), "-t", rendering.text]
     else:
         # Amplitude 50 of 100: some voices clip at 100. "-z": no pause after the sentence.
@@ -135,12 +142,12 @@ def render(rendering: Rendering, folder: Path) -> dict[str, object]:
         y, sr = audio.read(Path(scratch) / "spoken.wav", mono=True)
     if np.abs(y).max() > 0.999:
         raise SystemExit(f"{rendering.name}: {rendering.voice.program} clipped")
-    y = audio.resample(y, sr=sr, to_sr=SR)
+    y = audio.resample(y, sr=round(sr * rendering.speed), to_sr=SR)
     y = sosfiltfilt(butter(4, RUMBLE, "highpass", fs=SR, output="sos"), y)
     if np.isfinite(end):
-        y = y[units.n_samples(begin - PADDING, sr=SR) : units.n_samples(end + PADDING, sr=SR)]
-    else:
-        y = audio.trim(y, sr=SR, threshold_db=TRIM_DB, padding=PADDING)
+        begin, end = begin / rendering.speed - PADDING, end / rendering.speed + PADDING
+        y = y[units.n_samples(begin, sr=SR) : units.n_samples(end, sr=SR)]
+    y = audio.trim(y, sr=SR, threshold_db=TRIM_DB[rendering.voice.program], padding=PADDING)
     y = audio.fade(y, sr=SR, fade_in=FADE, fade_out=FADE)
     y = (y * units.db_to_gain(RMS_DB - audio.rms_db(y))).astype(np.float32)
     if audio.peak_db(y) > PEAK_DB:
@@ -195,7 +202,7 @@ def make_card(clips: dict[str, dict[str, object]]) -> dict[str, object]:
         "labels": [str(digit) for digit in range(10)],
         "file_names": "{digit}_{voice}_{index}.flac",
         "level": {"rms_db": RMS_DB, "highest_peak_db": PEAK_DB, "rule": "every clip at the same RMS"},
-        "edges": {"padding_s": PADDING, "fade_s": FADE, "espeak-ng": f"cut at {TRIM_DB} dB", "flite": "cut where it says the word is"},
+        "edges": {"trim_db": TRIM_DB, "padding_s": PADDING, "fade_s": FADE},
         "highpass_hz": RUMBLE,
         "durations_s": {
             "shortest": round(min(int(str(clip["length"])) for clip in clips.values()) / SR, 3),

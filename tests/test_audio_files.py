@@ -33,6 +33,22 @@ def snr_db(y, z):
     return 10 * np.log10(np.sum(np.square(y)) / np.sum(np.square(y - z)))
 
 
+def sounds() -> dict[str, bytes]:
+    import soundfile
+
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 3 * SR)
+    files = {name: audio.encode(noise, sr=SR, format=name) for name in ("wav", "flac", "ogg", "mp3")}
+    files["float.wav"] = audio.encode(noise, sr=SR, format="wav", subtype="FLOAT")
+    for name in ("aiff", "au", "w64"):
+        buffer = io.BytesIO()
+        soundfile.write(buffer, noise, SR, format=name.upper())
+        files[name] = buffer.getvalue()
+    return files
+
+
+SOUNDS = sounds()
+
+
 # --- round trips --------------------------------------------------------------------------------------------------------------------
 
 
@@ -146,6 +162,25 @@ def test_a_part_is_the_part_of_the_whole(tmp_path, ending):
     part, _ = audio.read(path, offset=0.7, duration=0.5)
     assert part.shape == (2, 8000)
     np.testing.assert_allclose(part, whole[:, 11200:19200], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["wav", "flac", "ogg", "mp3"])
+def test_a_long_file_is_read_in_blocks_without_a_seam(tmp_path, monkeypatch, name):
+    """After every read soundfile jumps to where it is, and an MP3 decoder loses the thread."""
+    path = tmp_path / "a"
+    path.write_bytes(SOUNDS[name])
+    whole, _ = audio.read(path)
+    monkeypatch.setattr(_decode, "_BLOCK", 1000)
+    np.testing.assert_array_equal(audio.read(path)[0], whole)
+    np.testing.assert_array_equal(audio.read(path, offset=0.5)[0], whole[SR // 2 :])
+
+
+def test_a_part_of_a_file_that_knows_no_jumps(tmp_path):
+    import soundfile
+
+    soundfile.write(tmp_path / "a.wav", tone(sr=8000), 8000, subtype="GSM610")
+    whole, _ = audio.read(tmp_path / "a.wav")
+    np.testing.assert_array_equal(audio.read(tmp_path / "a.wav", offset=0.5, duration=0.25)[0], whole[4000:6000])
 
 
 def test_a_part_that_reaches_over_the_end_is_shorter(tmp_path):
@@ -315,22 +350,6 @@ def test_a_program_that_cannot_start(tmp_path, monkeypatch):
 # --- damage -------------------------------------------------------------------------------------------------------------------------
 
 
-def sounds() -> dict[str, bytes]:
-    import soundfile
-
-    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 3 * SR)
-    files = {name: audio.encode(noise, sr=SR, format=name) for name in ("wav", "flac", "ogg", "mp3")}
-    files["float.wav"] = audio.encode(noise, sr=SR, format="wav", subtype="FLOAT")
-    for name in ("aiff", "au"):
-        buffer = io.BytesIO()
-        soundfile.write(buffer, noise, SR, format=name.upper())
-        files[name] = buffer.getvalue()
-    return files
-
-
-SOUNDS = sounds()
-
-
 @pytest.mark.parametrize("share", [0.001, 0.1, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize("name", sorted(SOUNDS))
 def test_a_file_that_was_cut_short_is_an_error(tmp_path, name, share):
@@ -426,6 +445,15 @@ def test_a_header_that_claims_more_than_memory_holds(tmp_path):
     path.write_bytes(data)
     assert audio.info(path).length > 2**35
     with pytest.raises(DataError, match="cut short"):
+        audio.read(path)
+
+
+def test_a_header_with_an_absurd_rate(tmp_path):
+    data = bytearray(SOUNDS["wav"])
+    data[24:28] = (2_000_000_000).to_bytes(4, "little")
+    path = tmp_path / "a.wav"
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="damaged: it states a sample rate of 2000000000 Hz"):
         audio.read(path)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audiogen_helpers._validation import MAX_SR
 from audiogen_helpers.errors import DataError, DependencyError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def opened(file: Path) -> Iterator[tuple[soundfile.SoundFile, tuple[str, str] | 
     with _descriptor(file) as source:
         try:
             sound = soundfile.SoundFile(source, closefd=False) if isinstance(source, int) else soundfile.SoundFile(source)
-        except soundfile.LibsndfileError:
+        except (soundfile.LibsndfileError, TypeError):  # TypeError: a name that ends in .raw, on Windows
             sound = None
         if sound is not None:
             names = sound.format, sound.subtype
@@ -62,7 +63,7 @@ def opened(file: Path) -> Iterator[tuple[soundfile.SoundFile, tuple[str, str] | 
         if sound is None:
             sound = soundfile.SoundFile(io.BytesIO(_ffmpeg(file)))
         with sound:
-            _check_data_size(sound, file)
+            _check_header(sound, file)
             yield sound, names
 
 
@@ -89,9 +90,10 @@ def read_frames(sound: soundfile.SoundFile, file: Path, *, start: int, count: in
     try:
         if sound.format == "MP3":
             y = _read_mp3(sound, file, start + count)[start:]
+        elif not sound.seekable():  # GSM
+            y = _read_blocks(sound, start + count)[start:]
         else:
-            if start:
-                sound.seek(start)
+            sound.seek(start)
             y = _read_blocks(sound, count)
     except soundfile.LibsndfileError as error:
         raise DataError(f"{file} is damaged or cut short: {error.error_string}") from error
@@ -144,7 +146,7 @@ def _ffmpeg(file: Path) -> bytes:
         raise DataError(f"{file} must be a sound file; received a file with no sound track")
     if "not on whitelist" in first:
         raise DataError(f"{file} must be a sound file; received something else")
-    if result.returncode:
+    if result.returncode or not result.stdout:
         raise DataError(f"{file} must be a sound file; received something that is damaged or not sound (ffmpeg: {first})")
     if "prematurely" in first:
         raise DataError(f"{file} is damaged or cut short (ffmpeg: {first})")
@@ -238,10 +240,12 @@ def _mp3_size(head: bytes) -> int:
     return int.from_bytes(head[at : at + 4], "big")
 
 
-def _check_data_size(sound: soundfile.SoundFile, file: Path) -> None:
-    """Compare the size of the data that WAV, AIFF and AU headers state with what is there, from libsndfile's own notes."""
-    for stated, found in re.findall(r"^ *(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)", sound.extra_info, re.MULTILINE):
+def _check_header(sound: soundfile.SoundFile, file: Path) -> None:
+    """Compare the size that WAV, AIFF, AU and W64 headers state with what is there, from libsndfile's own notes; check rate and length."""
+    for stated, found in re.findall(r"^ *(?:data|SSND|Data Size|riff) *: (\d+) \(should be (\d+)\)", sound.extra_info, re.MULTILINE):
         if int(found) < int(stated) < _ENDLESS:
             raise DataError(f"{file} is cut short: it holds {found} of {stated} bytes of sound")
-    if sound.frames == 0:
+    if not 1 <= sound.samplerate <= MAX_SR:
+        raise DataError(f"{file} is damaged: it states a sample rate of {sound.samplerate} Hz")
+    if sound.frames <= 0:
         raise DataError(f"{file} must hold sound; received a file with no samples")

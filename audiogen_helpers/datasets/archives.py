@@ -22,7 +22,10 @@ from audiogen_helpers.errors import DataError
 
 __all__ = ["extract"]
 
-_BLOCK = 1 << 20
+_BLOCK = 2**20
+_FREE = 2**20  # bytes that any archive may unpack to, however small it is
+_OVERHEAD = 2048  # bytes of headers and padding for each member of a tar
+_RECORD = 10240  # bytes: a tar is padded to a multiple of this
 _DAMAGED = (
     EOFError,
     OSError,
@@ -83,12 +86,13 @@ def extract(
     ['clips', 'readme.txt']
     """
     file = check_input_file(archive, name="archive")
-    ratio = check_number(max_ratio, name="max_ratio", above=0.0)
-    most = min(check_integer(max_bytes, name="max_bytes", low=1), int(file.stat().st_size * ratio) + 2**20)
+    members = check_integer(max_members, name="max_members", low=1)
+    wanted = check_integer(max_bytes, name="max_bytes", low=1)
+    for_its_size = int(file.stat().st_size * check_number(max_ratio, name="max_ratio", above=0.0)) + _FREE
     with atomic_folder(folder) as temporary:
-        writer = _Writer(file, temporary, max_members=check_integer(max_members, name="max_members", low=1), max_bytes=most)
+        writer = _Writer(file, temporary, max_members=members, max_bytes=min(wanted, for_its_size))
         try:
-            _unpack(file, writer)
+            _unpack(file, writer, max_stream=min(wanted + _OVERHEAD * members, for_its_size) + _RECORD)
         except DataError:
             raise
         except _DAMAGED as error:
@@ -96,19 +100,19 @@ def extract(
     return Path(folder).expanduser()
 
 
-def _unpack(file: Path, writer: _Writer) -> None:
+def _unpack(file: Path, writer: _Writer, *, max_stream: int) -> None:
     with open(file, "rb") as stream:
         head = stream.read(512)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         _unpack_zip(file, writer)
     else:
-        _unpack_tar(file, head, writer)
+        _unpack_tar(file, head, writer, max_stream=max_stream)
 
 
-def _unpack_tar(file: Path, head: bytes, writer: _Writer) -> None:
+def _unpack_tar(file: Path, head: bytes, writer: _Writer, *, max_stream: int) -> None:
     with _decompressed(file, head) as plain:
         # Headers, too, can be a bomb: the limit sits on the stream that tarfile reads, not only on what is written.
-        stream = _Limited(plain, writer.max_bytes + 2 * 512 * writer.max_members, file)
+        stream = _Limited(plain, max_stream, file)
         # Mode "r|" reads forward only, so no member is looked at before those ahead of it were judged.
         with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|") as tar:
             for member in tar:

@@ -81,7 +81,13 @@ class Card(Entry):
     content_sha256: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """The card as plain data for JSON, without what only the code needs."""
+        """The card as plain data for JSON, without what only the code needs.
+
+        Examples
+        --------
+        >>> info("fsdd").to_dict()["bytes"]
+        15602882
+        """
         return {key: value for key, value in asdict(self).items() if key not in ("target", "parameters", "extra")}
 
 
@@ -124,7 +130,7 @@ DATASETS: Registry = Registry(
         summary="The example recordings behind librosa.ex: speech, birds, a trumpet, an orchestra.",
         target="audiogen_helpers.datasets.sets:librosa_examples",
         kind="public",
-        licence="one per recording (CC BY 3.0 or 4.0, CC BY-NC 3.0, public domain): see the .txt beside each",
+        licence="per recording: CC BY, CC BY-NC or public domain, see the .txt beside each",
         citation="librosa's example recordings, https://librosa.org/doc/latest/recordings.html",
         sr=22050,
         count=len(LIBROSA_FILES),

@@ -112,21 +112,29 @@ def _download(card: Card, url: str, target: Path, *, progress: bool) -> Path:
     import pooch
     import requests
 
-    # "identity": some servers offer to pack a .tar.gz once more on the way, which would change its digest.
-    with _Meter(card, show=progress) as meter:
-        download = pooch.HTTPDownloader(meter, chunk_size=1 << 16, timeout=_TIMEOUT, headers={"Accept-Encoding": "identity"})
-        try:
-            download(url, os.fspath(target), None)
-        except DataError:
-            raise
-        except requests.RequestException as error:  # before OSError, of which it is one
-            reason = getattr(error.response, "reason", "") or type(error).__name__
-            raise DataError(
-                f"dataset {card.name} could not be downloaded from {url} ({reason}): check the connection and try again, "
-                f"or get the archive by other means, put it at {data_home() / card.name / card.archive} and fetch again"
-            ) from error
-        except OSError as error:
-            raise DataError(f"data home must be writable and have room; received {target.parent.parent}: {error.strerror}") from error
+    answers: list[requests.Response] = []
+    settings = {
+        "timeout": _TIMEOUT,
+        # Some servers offer to pack a .tar.gz once more on the way, which would change its digest.
+        "headers": {"Accept-Encoding": "identity"},
+        "hooks": {"response": lambda answer, *_, **__: answers.append(answer)},
+    }
+    try:
+        with _Meter(card, show=progress) as meter:
+            pooch.HTTPDownloader(meter, chunk_size=1 << 16, **settings)(url, os.fspath(target), None)
+    except DataError:
+        raise
+    except requests.RequestException as error:  # before OSError, of which it is one
+        reason = getattr(error.response, "reason", "") or type(error).__name__
+        raise DataError(
+            f"dataset {card.name} could not be downloaded from {url} ({reason}): check the connection and try again, "
+            f"or get the archive by other means, put it at {data_home() / card.name / card.archive} and fetch again"
+        ) from error
+    except OSError as error:
+        raise DataError(f"data home must be writable and have room; received {target.parent.parent}: {error.strerror}") from error
+    finally:
+        for answer in answers:  # pooch leaves them open when something goes wrong
+            answer.close()
     return target
 
 

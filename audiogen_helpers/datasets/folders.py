@@ -9,8 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from audiogen_helpers import audio
 from audiogen_helpers._validation import check_choice
 from audiogen_helpers.datasets.cards import Card
@@ -69,9 +67,10 @@ def load_folder(folder: str | os.PathLike[str], *, on_corrupt: str = "raise") ->
     found = _find(root)
     clips, rates, broken = [], [], []
     for label, path in found:
-        sr, reason = _decode(path)
-        if reason:
-            broken.append(f"{portable_text(os.path.relpath(path, root))} ({reason})")
+        try:
+            _, sr = audio.read(path)
+        except DataError as error:
+            broken.append(f"{portable_text(os.path.relpath(path, root))} ({str(error).replace(str(path), 'it')})")
         else:
             clips.append((label, path))
             rates.append(sr)
@@ -153,19 +152,6 @@ def _is_clip(entry: os.DirEntry[str]) -> bool:
         return True
 
 
-def _decode(path: Path) -> tuple[int, str]:
-    """The rate of a clip, and what is wrong with it, if anything."""
-    try:
-        y, sr = audio.read(path)
-    except DataError as error:
-        return 0, str(error)
-    if not y.size:
-        return 0, "it has no samples"
-    if not np.isfinite(y).all():
-        return 0, "it has NaN or infinite samples"
-    return sr, ""
-
-
 def _report(broken: Sequence[str], *, n_files: int, root: Path, on_corrupt: str) -> None:
     if not broken:
         return
@@ -175,7 +161,7 @@ def _report(broken: Sequence[str], *, n_files: int, root: Path, on_corrupt: str)
         raise DataError(f"data must hold readable clips (or pass on_corrupt='skip'); received {root} with {len(broken)} damaged: {named}")
     if len(broken) == n_files:
         raise DataError(f"data must hold at least one readable clip; received {root}, where all {n_files} are damaged: {named}")
-    warnings.warn(f"{len(broken)} of {n_files} clips in {root} are damaged and left out: {named}", stacklevel=4)
+    warnings.warn(f"{len(broken)} of {n_files} clips in {root} are damaged and left out: {named}", stacklevel=5)
 
 
 def _common_rate(rates: Sequence[int]) -> int:

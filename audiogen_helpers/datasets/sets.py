@@ -20,6 +20,11 @@ _DIGIT_NAME = re.compile(r"(?P<label>\d)_(?P<group>[^_]+)_(?P<index>\d+)\.(wav|f
 def digits(folder: Path) -> Dataset:
     """The bundled spoken digits: files ``{digit}_{voice}_{index}.flac``; the card beside them names the test voices.
 
+    Raises
+    ------
+    DataError
+        If a clip is missing or has another name, or the card cannot be read.
+
     Examples
     --------
     >>> from audiogen_helpers.datasets.places import locate
@@ -40,6 +45,13 @@ def fsdd(folder: Path) -> Dataset:
     ------
     DataError
         If a clip is missing or has another name.
+
+    Examples
+    --------
+    >>> fsdd(Path("no such folder"))
+    Traceback (most recent call last):
+        ...
+    audiogen_helpers.errors.DataError: dataset fsdd must have 3000 clips named digit_speaker_index; received 0 in no such folder
     """
     return _spoken_digits(info("fsdd"), folder, lambda speaker, index: index < 5)
 
@@ -53,6 +65,13 @@ def librosa_examples(folder: Path) -> Dataset:
     ------
     DataError
         If none is there.
+
+    Examples
+    --------
+    >>> librosa_examples(Path("no such folder"))
+    Traceback (most recent call last):
+        ...
+    audiogen_helpers.errors.DataError: dataset librosa-examples must have at least one recording; received no such folder
     """
     card = info("librosa-examples")
     found = [(key, folder / f"{stem}.ogg") for key, stem in sorted(LIBROSA_FILES.items()) if (folder / f"{stem}.ogg").is_file()]

@@ -6,7 +6,6 @@ do not count. Two fingerprints are compared at every small shift in time, and th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +22,8 @@ __all__ = ["Copies", "Diversity", "clip_distances", "diversity", "distinct_clips
 RANGE_DB = 30.0  # below a clip's loudest point; what is fainter is background
 MAX_SHIFT = 16  # frames to either side
 MAX_PER_LABEL = 60  # clips of one label that are compared with one another
-N_BASELINE = 400  # training clips whose own nearest neighbours say how alike different real clips are
-COPY_RATIO = 0.5  # of the usual distance of a real clip to its nearest other one
+N_BASELINE = 200  # training clips whose own nearest neighbours say how alike different real clips are
+COPY_RATIO = 0.45  # of the usual distance of a real clip to its nearest other one
 
 
 def fingerprints(Y: np.ndarray, spec: MelSpec) -> np.ndarray:
@@ -39,38 +38,42 @@ def fingerprints(Y: np.ndarray, spec: MelSpec) -> np.ndarray:
 
     Returns
     -------
-    F : np.ndarray [shape=(n, 2, bands, frames), float32], >= 0
-        dB above the clip's maximum - 30 dB, in pairs of mel bands; all 0 for a silent clip. The second of the two is the clip half a
-        hop later, so that the comparison at whole frames can tell shifts of half a frame.
+    F : np.ndarray [shape=(n, bands, frames), float32], 0 to 30
+        dB above the clip's loudest point - 30 dB, mean of each pair of mel bands. All 0 for a silent clip.
 
     Examples
     --------
     >>> from audiogen_helpers.spectral import MelSpec
     >>> F = fingerprints(np.random.default_rng(0).uniform(-1, 1, (3, 8064)), MelSpec(sr=8000))
     >>> F.shape, bool(F.min() >= 0.0), bool(F.max() <= 30.0)
-    ((3, 2, 32, 64), True, True)
+    ((3, 32, 64), True, True)
     """
-    Y = check_array(Y, name="Y", ndim=2).astype(np.float32)
+    Y = check_array(Y, name="Y", ndim=2)
     if not Y.shape[1]:
         raise ParameterError(f"Y must have at least one sample per clip; received shape {Y.shape}")
-    peaks = np.abs(Y).max(axis=1, keepdims=True)
-    Y = Y / np.where(peaks > 0.0, peaks, 1.0)
-    late = np.pad(Y, ((0, 0), (spec.hop_length // 2, 0)))[:, : Y.shape[1]]
-    F = np.stack([_energy(y, spec) for y in (Y, late)], axis=1)
-    F[peaks[:, 0] == 0.0] = 0.0
+    frames = 1 + Y.shape[1] // spec.hop_length
+    F = np.zeros((len(Y), (spec.n_mels + 1) // 2, frames), dtype=np.float32)
+    for start in range(0, len(Y), 256):
+        y = Y[start : start + 256].astype(np.float32)
+        peaks = np.abs(y).max(axis=1, keepdims=True)
+        L = spectral.log_mel(_on_a_frame(y / np.where(peaks > 0.0, peaks, 1.0), spec.hop_length), spec)
+        above = np.maximum(L - L.max(axis=(1, 2), keepdims=True) + RANGE_DB, 0.0)
+        even = np.pad(above, ((0, 0), (0, spec.n_mels % 2), (0, 0)), mode="edge")
+        F[start : start + 256] = 0.5 * (even[:, ::2] + even[:, 1::2]) * (peaks[:, :, None] > 0.0)
     return F
 
 
-def _energy(Y: np.ndarray, spec: MelSpec) -> np.ndarray:
-    """dB above (maximum - 30) of each clip, in pairs of bands ``(n, bands, frames)``."""
-    frames = 1 + Y.shape[1] // spec.hop_length
-    E = np.empty((len(Y), (spec.n_mels + 1) // 2, frames), dtype=np.float32)
-    for start in range(0, len(Y), 256):
-        L = spectral.log_mel(Y[start : start + 256], spec)
-        above = np.maximum(L - L.max(axis=(1, 2), keepdims=True) + RANGE_DB, 0.0)
-        even = np.pad(above, ((0, 0), (0, spec.n_mels % 2), (0, 0)), mode="edge")
-        E[start : start + 256] = 0.5 * (even[:, ::2] + even[:, 1::2])
-    return E
+def _on_a_frame(Y: np.ndarray, hop_length: int) -> np.ndarray:
+    """Each clip, later by less than a hop, so that its centre is the middle of a frame: a copy that starts at another sample
+    then has the same frames. The centre is that of the squared local energy, which faint noise hardly moves."""
+    energy = np.cumsum(np.pad(Y.astype(np.float64) ** 2, ((0, 0), (hop_length, hop_length))), axis=1)
+    weight = (energy[:, 2 * hop_length :] - energy[:, : -2 * hop_length]) ** 2
+    total = weight.sum(axis=1)
+    centre = weight @ np.arange(Y.shape[1]) / np.where(total > 0.0, total, 1.0)
+    late = np.zeros_like(Y)
+    for row, y, shift in zip(late, Y, -np.rint(centre).astype(np.int64) % hop_length, strict=True):
+        row[shift:] = y[: len(y) - shift]
+    return late
 
 
 def clip_distances(A: np.ndarray, B: np.ndarray, *, max_shift: int = MAX_SHIFT) -> np.ndarray:
@@ -78,59 +81,50 @@ def clip_distances(A: np.ndarray, B: np.ndarray, *, max_shift: int = MAX_SHIFT) 
 
     Parameters
     ----------
-    A : np.ndarray [shape=(n, 2, bands, frames)]
+    A : np.ndarray [shape=(n, bands, frames)]
         Fingerprints.
-    B : np.ndarray [shape=(m, 2, bands, frames)]
+    B : np.ndarray [shape=(m, bands, frames)]
         Fingerprints.
     max_shift : int >= 0
-        Frames to either side, in steps of half a frame.
+        Frames to either side.
 
     Returns
     -------
     distance : np.ndarray [shape=(n, m), float32], 0 to sqrt(2)
-        :math:`\sqrt{2 - 2 \cos}` of the two spectra: 0 for copies, whatever their level. A silent clip is 0 from another silent clip and
-        sqrt(2) from all else.
+        :math:`\sqrt{2 - 2 \cos}` of the two: 0 for copies, whatever their level. A silent clip is 0 from another silent clip
+        and sqrt(2) from all else.
 
     Examples
     --------
     >>> from audiogen_helpers.spectral import MelSpec
     >>> y = np.zeros(8064)
     >>> y[2000:3000] = np.random.default_rng(0).uniform(-1, 1, 1000)
-    >>> F = fingerprints(np.stack([y, 0.1 * np.roll(y, 640), np.sin(np.arange(8064))]), MelSpec(sr=8000))
+    >>> F = fingerprints(np.stack([y, 0.1 * np.roll(y, 650), np.sin(np.arange(8064))]), MelSpec(sr=8000))
     >>> clip_distances(F, F)[0].round(2)
     array([0.  , 0.  , 1.34], dtype=float32)
     """
     A, B = _check_fingerprints(A, name="A"), _check_fingerprints(B, name="B")
-    max_shift = check_integer(max_shift, name="max_shift", low=0)
+    max_shift = min(check_integer(max_shift, name="max_shift", low=0), A.shape[2] - 1)
     if A.shape[1:] != B.shape[1:]:
         raise ParameterError(f"A and B must have the same bands and frames; received shapes {A.shape} and {B.shape}")
-    distance = np.empty((len(A), len(B)), dtype=np.float32)
-    norms = [np.sqrt(np.einsum("ipbf,ipbf->ip", F, F, dtype=np.float64)) for F in (A, B)]
-    flat = np.ascontiguousarray(B[:, 0]).reshape(len(B), -1)
-    for start in range(0, len(A), 256):  # the shifted copies stay small
-        rows = slice(start, start + 256)
-        best = np.zeros((len(A[rows]), len(B)), dtype=np.float32)
-        for phase, shifted in _shifts(A[rows], max_shift):
-            scale = np.maximum(norms[0][rows, phase, None] * norms[1][None, :, 0], 1e-12).astype(np.float32)
-            np.maximum(best, (shifted @ flat.T) / scale, out=best)
-        squared = 2.0 - 2.0 * best
-        distance[rows] = np.sqrt(np.where(squared > 1e-6, squared, 0.0))  # 1e-6: what float32 leaves of two equal clips
-    silent = [norm[:, 0] == 0.0 for norm in norms]
-    distance[np.ix_(*silent)] = 0.0
+    n_fft = A.shape[2] + max_shift  # zeros enough that no shift wraps around
+    a_hat, b_hat = _spectra(A, n_fft), _spectra(B, n_fft).swapaxes(1, 2)
+    cosine = np.empty((len(A), len(B)), dtype=np.float32)
+    step = max(1, 2**22 // (n_fft * max(len(B), 1)))
+    for start in range(0, len(A), step):  # correlation at all shifts at once, for a few clips of A at a time
+        at_shift = np.fft.irfft(np.conj(a_hat[:, start : start + step]) @ b_hat, n_fft, axis=0)
+        cosine[start : start + step] = np.maximum(at_shift[: max_shift + 1].max(axis=0), at_shift[n_fft - max_shift - 1 :].max(axis=0))
+    squared = 2.0 - 2.0 * cosine
+    distance = np.sqrt(np.where(squared > 1e-5, squared, 0.0))  # 1e-5: what float32 leaves of two equal clips
+    distance[np.ix_(~A.any(axis=(1, 2)), ~B.any(axis=(1, 2)))] = 0.0
     return distance
 
 
-def _shifts(A: np.ndarray, max_shift: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Every shift of the clips by whole (phase 0) and half frames (phase 1), flattened; what leaves the window is lost."""
-    frames = A.shape[-1]
-    for phase in (0, 1):
-        for shift in range(-min(max_shift, frames - 1), min(max_shift, frames - 1) + 1):
-            moved = np.zeros_like(A[:, 0])
-            if shift >= 0:
-                moved[..., shift:] = A[:, phase, :, : frames - shift]
-            else:
-                moved[..., :shift] = A[:, phase, :, -shift:]
-            yield phase, moved.reshape(len(A), -1)
+def _spectra(F: np.ndarray, n_fft: int) -> np.ndarray:
+    """Spectra over time of fingerprints of norm 1, ``(frequencies, n, bands)`` complex64."""
+    norm = np.sqrt(np.einsum("nbf,nbf->n", F, F))
+    unit = F / np.where(norm > 0.0, norm, 1.0)[:, None, None]
+    return np.ascontiguousarray(np.fft.rfft(unit, n_fft, axis=2).astype(np.complex64).transpose(2, 0, 1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +162,7 @@ def diversity(
 
     Parameters
     ----------
-    generated, real : np.ndarray [shape=(n or m, 2, bands, frames)]
+    generated, real : np.ndarray [shape=(n or m, bands, frames)]
         Fingerprints.
     generated_labels, real_labels : array_like of int [shape=(n,) or (m,)]
         The same numbers for the same labels. All 0 where there are none.
@@ -275,7 +269,7 @@ class Copies:
     nearest : np.ndarray [shape=(n,), int64]
         Which training clip that is.
     threshold : float
-        Below it a clip counts as a copy: half of `usual`.
+        Below it a clip counts as a copy: 0.45 of `usual`.
     usual : float
         Median distance of a real clip to its nearest other real one: held-out clips to the training clips, or training clips to one
         another, whichever is smaller.
@@ -307,14 +301,14 @@ def nearest_training_clip(
 
     Parameters
     ----------
-    generated : np.ndarray [shape=(n, 2, bands, frames)], n >= 1
+    generated : np.ndarray [shape=(n, bands, frames)], n >= 1
         Fingerprints. Level, shifts up to 16 frames, faint noise and lost phases do not hide a copy; a change of speed or pitch does.
-    training : np.ndarray [shape=(m, 2, bands, frames)], m >= 2
+    training : np.ndarray [shape=(m, bands, frames)], m >= 2
         Fingerprints of all clips that the generator learned from.
-    held_out : np.ndarray [shape=(h, 2, bands, frames)], optional
+    held_out : np.ndarray [shape=(h, bands, frames)], optional
         Fingerprints of real clips that it did not learn from.
     rng : int, Generator or None
-        Draws the training clips (400 at most) that are compared with all others.
+        Draws the training clips (200 at most) that are compared with all others.
 
     Returns
     -------
@@ -354,9 +348,9 @@ def _usual_distance(training: np.ndarray, chosen: np.ndarray) -> float:
 
 
 def _check_fingerprints(F: np.ndarray, *, name: str) -> np.ndarray:
-    F = check_array(F, name=name, ndim=4, low=0.0)
-    if F.shape[1] != 2 or not F.shape[2] or not F.shape[3]:
-        raise ParameterError(f"{name} must be fingerprints, shape (n, 2, bands, frames); received shape {F.shape}")
+    F = check_array(F, name=name, ndim=3, low=0.0)
+    if not F.shape[1] or not F.shape[2]:
+        raise ParameterError(f"{name} must be fingerprints, shape (n, bands, frames); received shape {F.shape}")
     return F.astype(np.float32, copy=False)
 
 

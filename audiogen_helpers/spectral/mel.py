@@ -8,10 +8,12 @@ from __future__ import annotations
 import numpy as np
 
 from audiogen_helpers._validation import check_array, check_audio, check_integer
+from audiogen_helpers.spectral.banded import bins_to_bands, multiply
 from audiogen_helpers.spectral.settings import MelSpec, check_spec, filters
 from audiogen_helpers.spectral.transforms import BLOCK, check_shape, signal_to_frames
 
 __all__ = ["db_to_mel", "log_mel", "mel", "mel_filters", "mfcc", "scale", "unscale"]
+
 
 def mel_filters(spec: MelSpec) -> np.ndarray:
     """Slaney's mel filters: triangles on the mel scale, each with an area of 1 (in Hz).
@@ -77,7 +79,7 @@ def mel(y: np.ndarray, spec: MelSpec) -> np.ndarray:
 
 def magnitudes_to_mel(S: np.ndarray, spec: MelSpec) -> np.ndarray:
     """Mel values ``(..., frames, n_mels)`` of magnitudes ``(..., frames, n_bins)``."""
-    return (S if spec.power == 1.0 else S**spec.power) @ filters(spec, S.dtype).T
+    return multiply(S**spec.power, bins_to_bands(spec, S.dtype))
 
 
 def log_mel(y: np.ndarray, spec: MelSpec) -> np.ndarray:

@@ -131,7 +131,7 @@ def check_spec(spec: Any) -> MelSpec:
 
 def filters(spec: MelSpec, dtype: Any) -> np.ndarray:
     """Slaney's mel filters ``(n_mels, n_bins)``: triangles of area 1 (in Hz) on the mel scale. Computed once, read-only."""
-    return _filters(spec.sr, spec.n_fft, spec.n_mels, spec.fmin, float(spec.fmax or 0.0), np.dtype(dtype).name)
+    return _filters(spec.sr, spec.n_fft, spec.n_mels, spec.fmin, float(spec.fmax or 0.0), np.dtype(dtype).char)
 
 
 @lru_cache(maxsize=32)

@@ -14,18 +14,7 @@ from audiogen_helpers._validation import check_audio, check_integer, show
 from audiogen_helpers.errors import ParameterError
 from audiogen_helpers.spectral.settings import MelSpec, check_spec
 
-__all__ = [
-    "BLOCK",
-    "check_length",
-    "check_shape",
-    "frames_to_padded",
-    "frames_to_signal",
-    "istft",
-    "padded_to_frames",
-    "signal_to_frames",
-    "stft",
-    "window_sum",
-]
+__all__ = ["BLOCK", "RoundTrip", "check_length", "check_shape", "frames_to_signal", "istft", "signal_to_frames", "stft"]
 
 # Samples of overlapping frames that are worked on at once: the arrays stay in the cache, and memory does not grow with a batch.
 BLOCK = 2**16
@@ -122,18 +111,26 @@ def check_length(length: Any, frames: int, spec: MelSpec) -> int:
     return max(1, spec.hop_length * (frames - 1)) if length is None else check_integer(length, name="length", low=1)
 
 
-@lru_cache(maxsize=32)
-def window(n_fft: int, dtype: str) -> np.ndarray:
+def window(n_fft: int, dtype: Any) -> np.ndarray:
     """The Hann window with period `n_fft`, read-only."""
+    return _window(n_fft, np.dtype(dtype).char)
+
+
+@lru_cache(maxsize=32)
+def _window(n_fft: int, dtype: str) -> np.ndarray:
     hann = (0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(n_fft) / n_fft)).astype(dtype)
     hann.setflags(write=False)
     return hann
 
 
-@lru_cache(maxsize=32)
-def window_sum(n_fft: int, hop_length: int, frames: int, dtype: str) -> np.ndarray:
+def window_sum(n_fft: int, hop_length: int, frames: int, dtype: Any) -> np.ndarray:
     """Sum of the squared windows over the padded signal, read-only; 1 where no window reaches."""
-    squared = np.tile(window(n_fft, "float64") ** 2, (1, frames, 1))
+    return _window_sum(n_fft, hop_length, frames, np.dtype(dtype).char)
+
+
+@lru_cache(maxsize=32)
+def _window_sum(n_fft: int, hop_length: int, frames: int, dtype: str) -> np.ndarray:
+    squared = np.tile(window(n_fft, np.float64) ** 2, (1, frames, 1))
     total = overlap_add(squared, hop_length)[0].astype(dtype)
     total[total <= np.finfo(dtype).tiny] = 1.0
     total.setflags(write=False)
@@ -145,45 +142,76 @@ def cut(padded: np.ndarray, n_fft: int, hop_length: int) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(padded, n_fft, axis=-1)[:, ::hop_length]
 
 
-def overlap_add(pieces: np.ndarray, hop_length: int) -> np.ndarray:
-    """The sum ``(clips, n_fft + hop_length * (frames - 1))`` of pieces ``(clips, frames, n_fft)``, each one hop later."""
+def hops_per_frame(n_fft: int, hop_length: int) -> int:
+    """Hops that a frame covers, the last one perhaps in part."""
+    return -(-n_fft // hop_length)
+
+
+def overlap_add(pieces: np.ndarray, hop_length: int, *, out: np.ndarray | None = None) -> np.ndarray:
+    """The sum ``(clips, n_fft + hop_length * (frames - 1))`` of pieces ``(clips, frames, n_fft)``, each one hop later.
+
+    `out` is memory for the sum, ``(clips, frames + hops_per_frame - 1, hop_length)``.
+    """
     clips, frames, n_fft = pieces.shape
-    n_hops = -(-n_fft // hop_length)
-    total = np.zeros((clips, frames + n_hops - 1, hop_length), dtype=pieces.dtype)
+    n_hops = hops_per_frame(n_fft, hop_length)
+    if out is None:
+        out = np.empty((clips, frames + n_hops - 1, hop_length), dtype=pieces.dtype)
+    out[...] = 0.0
     for k in range(n_hops):  # the k-th hop of every piece lands k hops later: one addition for all frames
         part = pieces[:, :, k * hop_length : (k + 1) * hop_length]
-        total[:, k : k + frames, : part.shape[-1]] += part
-    return total.reshape(clips, -1)[:, : n_fft + hop_length * (frames - 1)]
+        out[:, k : k + frames, : part.shape[-1]] += part
+    return out.reshape(clips, -1)[:, : n_fft + hop_length * (frames - 1)]
 
 
 def signal_to_frames(y: np.ndarray, spec: MelSpec) -> np.ndarray:
     """Transform ``(clips, n)`` to ``(clips, frames, bins)``."""
-    half = spec.n_fft // 2
-    return padded_to_frames(np.pad(y, ((0, 0), (half, half))), spec)
-
-
-def padded_to_frames(padded: np.ndarray, spec: MelSpec) -> np.ndarray:
-    """Transform ``(clips, n)``, half a frame of padding at each end included, to ``(clips, frames, bins)``."""
     from scipy.fft import rfft
 
-    return rfft(cut(padded, spec.n_fft, spec.hop_length) * window(spec.n_fft, padded.dtype.name), axis=-1)
-
-
-def frames_to_padded(D: np.ndarray, spec: MelSpec) -> np.ndarray:
-    """The windowed sum ``(clips, n_fft + hop_length * (frames - 1))`` of frames ``(clips, frames, bins)``, not yet divided."""
-    from scipy.fft import irfft
-
-    pieces = irfft(D, n=spec.n_fft, axis=-1)
-    pieces *= window(spec.n_fft, pieces.dtype.name)
-    return overlap_add(pieces, spec.hop_length)
+    half = spec.n_fft // 2
+    padded = np.pad(y, ((0, 0), (half, half)))
+    return rfft(cut(padded, spec.n_fft, spec.hop_length) * window(spec.n_fft, y.dtype), axis=-1)
 
 
 def frames_to_signal(D: np.ndarray, spec: MelSpec, length: int) -> np.ndarray:
     """Transform ``(clips, frames, bins)`` back to ``(clips, length)``."""
-    total = frames_to_padded(D, spec)
-    total /= window_sum(spec.n_fft, spec.hop_length, D.shape[1], total.dtype.name)
+    from scipy.fft import irfft
+
     half = spec.n_fft // 2
-    y = np.zeros((D.shape[0], length), dtype=total.dtype)
+    pieces = irfft(D, n=spec.n_fft, axis=-1)
+    pieces *= window(spec.n_fft, pieces.dtype)
+    total = overlap_add(pieces, spec.hop_length)
+    total /= window_sum(spec.n_fft, spec.hop_length, D.shape[1], pieces.dtype)
+    y = np.zeros((len(D), length), dtype=pieces.dtype)
     kept = min(length, total.shape[-1] - half)
     y[:, :kept] = total[:, half : half + kept]
     return y
+
+
+class RoundTrip:
+    """From a spectrum to its waveform and back to the spectrum, again and again, in memory that is set aside once.
+
+    The waveform is 0 before its start and after its end, at `length` samples.
+    """
+
+    def __init__(self, shape: tuple[int, ...], spec: MelSpec, length: int, dtype: Any) -> None:
+        clips, frames, _ = shape
+        self.spec, self.window = spec, window(spec.n_fft, dtype)
+        sums = window_sum(spec.n_fft, spec.hop_length, frames, dtype)
+        half = spec.n_fft // 2
+        self.inverse_sums = np.zeros_like(sums)
+        inside = slice(half, half + min(length, len(sums) - half))
+        self.inverse_sums[inside] = 1.0 / sums[inside]
+        self.hops = np.empty((clips, frames + hops_per_frame(spec.n_fft, spec.hop_length) - 1, spec.hop_length), dtype=dtype)
+        self.padded = self.hops.reshape(clips, -1)[:, : len(sums)]
+        self.pieces = cut(self.padded, spec.n_fft, spec.hop_length)
+        self.windowed = np.empty((clips, frames, spec.n_fft), dtype=dtype)
+
+    def __call__(self, D: np.ndarray) -> np.ndarray:
+        """Spectrum ``(clips, frames, bins)`` of the waveform of `D`."""
+        from scipy.fft import irfft, rfft
+
+        pieces = irfft(D, n=self.spec.n_fft, axis=-1)
+        pieces *= self.window
+        overlap_add(pieces, self.spec.hop_length, out=self.hops)
+        self.padded *= self.inverse_sums
+        return rfft(np.multiply(self.pieces, self.window, out=self.windowed), axis=-1)

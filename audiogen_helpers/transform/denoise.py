@@ -18,7 +18,7 @@ _FRAME = 0.05  # s: a few periods of the lowest voice
 _QUIET = 0.1  # share of the frames that stand for the noise where no noise clip is given
 _STEEPNESS = 4  # of the vote of one cell: 1 / (1 + ratio ** 4) goes from 10 % to 90 % within 4.8 dB
 _BINS, _FRAMES = 3, 5  # neighbourhood of a cell, itself in the middle
-_CLOSED, _OPEN = 0.15, 0.5  # share of the votes up to which a gate is closed, and from which it is open
+_CLOSED, _OPEN = 0.25, 0.6  # share of the votes up to which a gate is closed, and from which it is open
 
 
 def spectral_gate(
@@ -35,7 +35,7 @@ def spectral_gate(
 
     The noise profile is the mean power of the noise at each frequency. A cell votes "sound" if its power exceeds the profile by
     `threshold_db`; noise alone does so too, but in single cells, while sound comes in patches. So the gate of a cell follows the
-    share of its 3 x 5 neighbours (frequency x time) that vote "sound": closed up to 15 %, open from 50 % on.
+    share of its 3 x 5 neighbours (frequency x time) that vote "sound": closed up to 25 %, open from 60 % on.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def spectral_gate(
     >>> noise = 0.1 * rng.standard_normal(16000)
     >>> left = spectral_gate(tone + noise, sr=8000) - tone
     >>> round(float(10 * np.log10(np.mean(noise**2) / np.mean(left**2))))  # dB less noise
-    16
+    17
     """
     y, sr = check_audio(y), check_sr(sr)
     threshold = float(db_to_gain(check_number(threshold_db, name="threshold_db"))) ** 2

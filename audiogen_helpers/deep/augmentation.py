@@ -1,0 +1,103 @@
+"""Training clips as they might have been: earlier or later, faster or slower, louder or fainter, in noise, or partly unheard.
+
+All of it happens to log-mel spectra in dB, where it costs a fraction of what it would cost on waveforms.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from audiogen_helpers._rng import RNGLike, generator
+from audiogen_helpers._validation import check_array, check_number
+
+__all__ = ["augment", "background"]
+
+
+def augment(L: np.ndarray, *, floor_db: float, rng: RNGLike) -> np.ndarray:
+    """Each clip moved, warped, made louder or fainter, with noise (every second one) and with gaps (every second one).
+
+    Parameters
+    ----------
+    L : np.ndarray [shape=(n, bands, frames)], dB
+        Log-mel spectra, loudest point at 0 dB.
+    floor_db : float < 0
+        Silence, dB.
+    rng : int, Generator or None
+        Draws what happens to each clip.
+
+    Returns
+    -------
+    changed : np.ndarray [shape=(n, bands, frames), float32], dB, at least `floor_db`
+        The loudest point of each clip is at 0 dB again.
+
+    Examples
+    --------
+    >>> L = np.full((2, 64, 64), -80.0)
+    >>> L[:, 20:30, 10:20] = 0.0
+    >>> changed = augment(L, floor_db=-80.0, rng=0)
+    >>> changed.shape, float(changed.min()) >= -80.0
+    ((2, 64, 64), True)
+    """
+    gen = generator(rng)
+    L = check_array(L, name="L", ndim=3).astype(np.float32)
+    floor_db = check_number(floor_db, name="floor_db", below=0.0)
+    n = len(L)
+    L = _warp(L, floor_db, gen)
+    noisy = np.where(gen.random((n, 1, 1)) < 0.5, background(L.shape, level_db=gen.uniform(-70.0, -20.0, n), rng=gen), -np.inf)
+    L = 10.0 * np.logaddexp(0.1 * np.log(10) * L, 0.1 * np.log(10) * noisy) / np.log(10)
+    L = np.where(_gaps(L.shape, gen), floor_db, L)
+    L = L + gen.uniform(-20.0, 0.0, (n, 1, 1))  # what was faint falls below the floor
+    L = np.maximum(L, floor_db)
+    return np.maximum(L - L.max(axis=(1, 2), keepdims=True), floor_db).astype(np.float32)
+
+
+def _warp(L: np.ndarray, floor_db: float, gen: np.random.Generator) -> np.ndarray:
+    """Move by -1/16 to 1/4 of the window, stretch by up to 15 %, and move formants by up to 6 %, all to the nearest cell."""
+    n, bands, frames = L.shape
+    start = gen.uniform(-frames / 16, frames / 4, (n, 1))
+    frame = np.rint((np.arange(frames) - start) * gen.uniform(0.85, 1.15, (n, 1))).astype(np.int64)
+    band = np.rint(np.arange(bands) * gen.uniform(0.94, 1.06, (n, 1))).astype(np.int64)
+    outside = (frame < 0) | (frame >= frames)
+    moved = L[np.arange(n)[:, None, None], np.clip(band, 0, bands - 1)[:, :, None], np.clip(frame, 0, frames - 1)[:, None, :]]
+    return np.where(outside[:, None, :], np.float32(floor_db), moved)
+
+
+def background(shape: tuple[int, ...], *, level_db: np.ndarray, rng: RNGLike) -> np.ndarray:
+    """Log-mel spectra of noise: a level, a slope of up to 20 dB over the bands, and the flutter of noise in each cell.
+
+    Parameters
+    ----------
+    shape : tuple (n, bands, frames)
+        Of the spectra.
+    level_db : np.ndarray [shape=(n,)]
+        Mean level of each, dB.
+    rng : int, Generator or None
+        Draws the rest.
+
+    Returns
+    -------
+    L : np.ndarray [shape=(n, bands, frames), float32], dB
+
+    Examples
+    --------
+    >>> L = background((1, 64, 1000), level_db=np.array([-40.0]), rng=0)
+    >>> bool(abs(10 * np.log10(np.mean(10 ** (L / 10), axis=2)).mean() + 40.0) < 0.5)
+    True
+    """
+    gen = generator(rng)
+    n, bands, _ = shape
+    slope = gen.uniform(-20.0, 20.0, (n, 1, 1)) * np.linspace(-0.5, 0.5, bands)[:, None]
+    flutter = 10.0 * np.log10(gen.standard_gamma(2.0, shape, dtype=np.float32) / 2.0 + 1e-6)
+    return (level_db[:, None, None] + slope + flutter).astype(np.float32)
+
+
+def _gaps(shape: tuple[int, ...], gen: np.random.Generator) -> np.ndarray:
+    """Where a clip is silenced: in every second one a run of bands and a run of frames, each up to an eighth (SpecAugment)."""
+    n, bands, frames = shape
+    masks = []
+    for size in (bands, frames):
+        width = np.where(gen.random(n) < 0.5, gen.integers(0, size // 8 + 1, n), 0)
+        first = gen.integers(0, size, n)
+        place = np.arange(size)
+        masks.append((place >= first[:, None]) & (place < (first + width)[:, None]))
+    return masks[0][:, :, None] | masks[1][:, None, :]

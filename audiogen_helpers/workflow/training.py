@@ -1,0 +1,223 @@
+"""From a data set to a model folder: features, a budget, training that can be resumed, and a card of what was done."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from audiogen_helpers import datasets
+from audiogen_helpers._rng import check_seed
+from audiogen_helpers._validation import check_integer, check_number, show
+from audiogen_helpers.deep.arrays import load_json, save_json
+from audiogen_helpers.deep.models import MODELS, check_settings
+from audiogen_helpers.deep.progress import ProgressLike
+from audiogen_helpers.deep.trainer import History, fit, plan_steps
+from audiogen_helpers.errors import DataError, ModelError, ParameterError
+from audiogen_helpers.spectral import MelSpec
+from audiogen_helpers.workflow.features import default_spec, features
+from audiogen_helpers.workflow.trained import FORMAT, Trained, read, write_weights
+
+__all__ = ["train"]
+
+MINUTES = 3.0
+
+
+def train(
+    model: str,
+    *,
+    data: str | os.PathLike[str] | datasets.Dataset,
+    out: str | os.PathLike[str],
+    steps: int | None = None,
+    minutes: float | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    progress: ProgressLike = True,
+    spec: MelSpec | None = None,
+    duration: float | None = None,
+    **settings: Any,
+) -> Trained:
+    """Train a model on a data set, into a folder.
+
+    Parameters
+    ----------
+    model : str
+        A name in :data:`audiogen_helpers.deep.MODELS`.
+    data : str, path or Dataset
+        A data set's name or a folder of clips (one subfolder per label), of which the training side of the split is used; or a
+        :class:`~audiogen_helpers.datasets.Dataset`, of which all clips are.
+    out : path
+        The folder that becomes the model; must not exist yet, or be empty.
+    steps : int >= 1, optional
+        Length of the training.
+    minutes : float > 0, optional
+        Or: a time budget. A few steps are timed, and the number of steps is fixed, printed and saved before the training.
+        3 where neither is given.
+    seed : int >= 0
+        Same seed, steps and data: the same model.
+    resume : bool
+        Go on with the run in `out`, which ends with the same weights as if it had never stopped; begins one where there is none.
+    progress : bool or callable
+        See :func:`audiogen_helpers.deep.progress.reporter`.
+    spec : MelSpec, optional
+        Features; :func:`audiogen_helpers.workflow.default_spec` of the data set's rate.
+    duration : float > 0, optional
+        Length of a clip, s; by default what 99 of 100 clips fit into, at most 5 s. Longer clips are cut, shorter ones padded.
+    settings
+        Of the model.
+
+    Returns
+    -------
+    trained : Trained
+
+    Raises
+    ------
+    ParameterError
+        If the model, the data set, a setting or the budget is not one.
+    DataError
+        If there are fewer than two clips, or `out` is not empty or cannot be written.
+    ModelError
+        If the training diverges, or `resume` meets the folder of another run.
+    """
+    settings = check_settings(model, settings)
+    steps, minutes, seed = _budget(steps, minutes, check_seed(seed))
+    folder = _check_folder(Path(out).expanduser(), resume=resume)
+    clips = _training_clips(data)
+    spec = default_spec(clips.sr) if spec is None else spec
+    planned = load_json(folder / "settings.json") if (folder / "settings.json").is_file() else None
+    if planned is not None and duration is None:
+        duration = check_integer(planned.get("length"), name="length", low=1) / spec.sr
+    X, labels, length = features(clips, spec=spec, duration=duration)
+    names = list(clips.label_names) if MODELS[model].extra["labels"] else []
+    kind: Any = MODELS[model].load()
+    training = kind.train(X, labels, n_labels=len(names), seed=seed, **settings)
+    plan = {"format": FORMAT, "model": model, "settings": training.settings, "spec": spec.to_dict(), "length": length, "labels": names}
+    run = _Run(folder, plan, {**_data_record(clips), "clips_used": len(X)}, seed, steps, minutes, progress)
+    return run.go(training, planned)
+
+
+@dataclass
+class _Run:
+    """One training run and its folder."""
+
+    folder: Path
+    plan: dict[str, Any]
+    data: dict[str, Any]
+    seed: int
+    steps: int | None
+    minutes: float | None
+    progress: ProgressLike
+
+    def go(self, training: Any, planned: Mapping[str, Any] | None) -> Trained:
+        if planned is None:
+            steps = self._choose_steps(training)
+            save_json(self.folder / "data.json", self.data)
+            save_json(self.folder / "settings.json", {**self.plan, "steps": steps, "seed": self.seed})
+        else:
+            steps = self._same_run(planned)
+        if not (self.folder / "weights.npz").is_file():
+            identity = {"data": self.data["content_sha256"], "model": self.plan["model"]}
+            history = fit(
+                training,
+                training.batch_at,
+                steps=steps,
+                seed=self.seed,
+                out=self.folder,
+                resume=planned is not None,
+                progress=self.progress,
+                identity=identity,
+            )
+            save_json(self.folder / "card.json", self._card(history))
+            write_weights(self.folder, training.finish())
+        shutil.rmtree(self.folder / "checkpoint", ignore_errors=True)
+        return read(self.folder)
+
+    def _choose_steps(self, training: Any) -> int:
+        if self.steps is not None:
+            return self.steps
+        minutes = MINUTES if self.minutes is None else self.minutes
+        steps = plan_steps(training, training.batch_at, minutes=minutes, seed=self.seed)
+        if self.progress is True:
+            print(f"{minutes:g} min are {steps} steps on this machine", flush=True)
+        return steps
+
+    def _same_run(self, planned: Mapping[str, Any]) -> int:
+        """The planned number of steps; an error where this call asks for another run than the one in the folder."""
+        steps = check_integer(planned.get("steps"), name="steps", low=1)
+        wanted = {**self.plan, "seed": self.seed, "steps": steps if self.steps is None else self.steps}
+        different = [name for name, value in wanted.items() if planned.get(name) != value]
+        known = load_json(self.folder / "data.json").get("content_sha256")
+        if different or known != self.data["content_sha256"]:
+            name = different[0] if different else "data"
+            there, here = (planned.get(name), wanted.get(name)) if different else (known, self.data["content_sha256"])
+            raise ModelError(f"resume needs the run of {self.folder}, which differs in {name}: {show(there)} there, {show(here)} here")
+        return steps
+
+    def _card(self, history: History) -> dict[str, Any]:
+        return {
+            "model": self.plan["model"],
+            "data": self.data["name"],
+            "clips": self.data["clips_used"],
+            "attribution": self.data["citation"],
+            "licence": self.data["licence"],
+            "steps": history.steps,
+            "seed": self.seed,
+            "minutes": round(history.seconds / 60.0, 2),
+            "cores": os.cpu_count(),
+            "scores": {},
+        }
+
+
+def _budget(steps: int | None, minutes: float | None, seed: int) -> tuple[int | None, float | None, int]:
+    if steps is not None and minutes is not None:
+        raise ParameterError(f"steps or minutes must be given, not both; received steps={steps!r} and minutes={minutes!r}")
+    if steps is not None:
+        steps = check_integer(steps, name="steps", low=1)
+    if minutes is not None:
+        minutes = check_number(minutes, name="minutes", above=0.0)
+    return steps, minutes, seed
+
+
+def _check_folder(folder: Path, *, resume: bool) -> Path:
+    """`folder`, if a run may begin there, or go on."""
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"out must be a folder; received the file {folder}")
+    try:
+        inside = [p for p in folder.iterdir() if not p.name.startswith(".part-")] if folder.exists() else []
+    except OSError as error:
+        raise DataError(f"out must be a folder one can read; received {folder}: {error.strerror}") from error
+    begun = (folder / "settings.json").is_file()
+    if inside and not resume:
+        hint = "resume continues its run" if begun else "it holds other files"
+        raise DataError(f"out must not exist yet, or be an empty folder; received {folder} ({hint})")
+    if inside and not begun and {p.name for p in inside} != {"data.json"}:
+        raise ModelError(f"resume needs the folder of a run (with settings.json); received {folder}")
+    return folder
+
+
+def _training_clips(data: str | os.PathLike[str] | datasets.Dataset) -> datasets.Dataset:
+    clips = datasets.load(data)
+    if not isinstance(data, datasets.Dataset) and clips.splits.count("train") >= 2:
+        clips = clips.split("train")
+    if len(clips) < 2:
+        raise DataError(
+            f"data must have at least 2 clips, or there is nothing to learn about how clips differ; received {clips.describe()}"
+        )
+    return clips
+
+
+def _data_record(clips: datasets.Dataset) -> dict[str, Any]:
+    """What the model learned from, without a path of this machine."""
+    return {
+        "name": clips.name,
+        "source": clips.source,
+        "licence": clips.card.licence,
+        "citation": clips.card.citation,
+        "sr": clips.sr,
+        "clips": dict(sorted(Counter(clips.labels).items())),
+        "content_sha256": clips.content_hash(),
+    }
