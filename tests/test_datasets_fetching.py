@@ -329,6 +329,38 @@ def test_many_at_once_all_succeed(home, clips, publish, force):
     assert len(datasets.load("fsdd")) == 3
 
 
+def test_another_process_is_faster_by_a_hair(home, clips, publish, monkeypatch):
+    data = pack(good(clips))
+    publish(data)
+    replace_really = os.replace
+
+    def replace_late(source, target):
+        if target == home / "fsdd" / TOP:
+            shutil.copytree(source, target)  # what the other one does between our look and our step
+        replace_really(source, target)
+
+    monkeypatch.setattr(os, "replace", replace_late)
+    with Server(data) as server:
+        datasets.fetch("fsdd", url=server.url, progress=False)
+    assert sorted(path.name for path in (home / "fsdd").iterdir()) == [TOP]
+    assert len(datasets.load("fsdd")) == 3
+
+
+def test_a_disk_that_fails_at_the_last_step(home, clips, publish, monkeypatch):
+    data = pack(good(clips))
+    publish(data)
+    replace_really = os.replace
+
+    def fail(source, target):
+        if target == home / "fsdd" / TOP:
+            raise OSError(5, "Input/output error")
+        replace_really(source, target)
+
+    monkeypatch.setattr(os, "replace", fail)
+    with Server(data) as server:
+        assert_fails(home, "data home must be writable.*Input/output error", url=server.url)
+
+
 def test_a_data_home_that_cannot_be_written(tmp_path, clips, publish, monkeypatch):
     publish(pack(good(clips)))
     (tmp_path / "file").write_text("in the way")

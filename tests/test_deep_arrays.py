@@ -101,11 +101,11 @@ def test_text_and_complex_arrays_and_other_members_are_refused(tmp_path):
 
 def test_a_header_that_claims_more_than_the_file_holds_is_refused_before_anything_is_allocated(tmp_path):
     huge = npz(tmp_path / "huge.npz", {"w.npy": npy_header((10**6, 10**6, 10**3))})
-    with pytest.raises(ModelError, match=r"weights"):
+    with pytest.raises(ModelError, match="stored plainly"):
         load_arrays(huge)
-    bomb = npz(tmp_path / "bomb.npz", {"w.npy": npy_header((2**27,)) + bytes(2**29)}, zipfile.ZIP_DEFLATED)
+    bomb = npz(tmp_path / "bomb.npz", {"w.npy": npy_header((2**22,)) + bytes(2**24)}, zipfile.ZIP_DEFLATED)
     assert bomb.stat().st_size < 2**20
-    with pytest.raises(ModelError, match=r"weights"):
+    with pytest.raises(ModelError, match="stored plainly"):
         load_arrays(bomb)
 
 

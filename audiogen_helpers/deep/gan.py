@@ -183,7 +183,7 @@ class DenseGanTraining:
 
     def finish(self) -> DenseGan:
         """The generator."""
-        return DenseGan([np.array(v) for v in self.generator.trainable_variables], shape=self.shape, settings=self.settings)
+        return DenseGan([v.numpy() for v in self.generator.trainable_variables], shape=self.shape, settings=self.settings)
 
     def _update(self, which: int, gradients: Sequence[Any]) -> None:
         network = (self.generator, self.discriminator)[which]

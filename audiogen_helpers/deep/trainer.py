@@ -154,7 +154,7 @@ def plan_steps(model: Trainable, batch_at: BatchAt, *, minutes: float, seed: int
     minutes = check_number(minutes, name="minutes", above=0.0)
     timed = min(check_number(timed, name="timed", above=0.0), 6.0 * minutes)
     began = time.perf_counter()
-    kept = [np.array(variable) for variable in model.variables]
+    kept = [variable.numpy() for variable in model.variables]
     take = _compiled(model)
     for step in range(3):
         _scalars(take(_tensors(batch_at(step)), step_seed(seed, step)))
@@ -346,7 +346,7 @@ class _Store:
 
     def save(self, state: _State) -> None:
         meta = np.frombuffer(_json_bytes(vars(state)), dtype=np.uint8)
-        arrays = {name: np.array(v) for name, v in zip(self.shapes, self.model.variables, strict=True)}
+        arrays = {name: v.numpy() for name, v in zip(self.shapes, self.model.variables, strict=True)}
         save_arrays(self.folder / f"step_{state.step:09d}.npz", {"meta": meta, **arrays})
         self._clear(keep=KEEP)
 

@@ -66,7 +66,7 @@ def quality(clips: Sequence[np.ndarray]) -> Quality:
     --------
     >>> tone = np.sin(0.3 * np.arange(4000))
     >>> quality([0.5 * tone, np.zeros(4000), 0.5 * tone + 0.1, np.clip(2 * tone, -1, 1)]).to_dict()
-    {'silent': 0.25, 'clipped': 0.25, 'off_centre': 0.25, 'clicks': 0.0, 'rms_db': -8.8...}
+    {'silent': 0.25, 'clipped': 0.25, 'off_centre': 0.25, 'clicks': 0.0, 'rms_db': -8.6...}
     """
     checked = [check_audio(y, name="clips", mono=True) for y in clips]
     if not checked:
@@ -100,7 +100,8 @@ def has_click(y: np.ndarray) -> bool:
     """Whether the waveform jumps: one bend far above all others nearby.
 
     The bend is the second difference. A click is a bend above a tenth of the clip's peak, and above 12 times the RMS of the
-    bends in the 64 samples to either side (2 on each side of its own excepted). A tone that starts or ends at full height is a click; one that fades is not.
+    bends in the 64 samples to either side (the nearest 2 excepted). A tone that starts or ends at full height is a click; one
+    that fades is not.
 
     Examples
     --------

@@ -275,6 +275,8 @@ class Copies:
         another, whichever is smaller.
     ratio : float
         Median of `distances` divided by `usual`: about 1 for new clips, near 0 for copies.
+    held_out : float or None
+        Share of the held-out clips that would count as copies: false alarms.
     """
 
     distances: np.ndarray
@@ -282,6 +284,7 @@ class Copies:
     threshold: float
     usual: float
     ratio: float
+    held_out: float | None
 
     @property
     def copies(self) -> np.ndarray:
@@ -331,13 +334,15 @@ def nearest_training_clip(
     if not len(a) or len(b) < 2:
         raise ParameterError(f"generated must have 1 clip or more, training 2 or more; received {len(a)} and {len(b)}")
     usual = _usual_distance(b, np.sort(gen.permutation(len(b))[:N_BASELINE]))
-    if held_out is not None and len(held_out):
-        usual = min(usual, float(np.median(clip_distances(_check_fingerprints(held_out, name="held_out"), b).min(axis=1))))
+    real = np.zeros(0) if held_out is None else clip_distances(_check_fingerprints(held_out, name="held_out"), b).min(axis=1)
+    usual = min(usual, float(np.median(real))) if len(real) else usual
     distances = clip_distances(a, b)
     nearest = distances.argmin(axis=1)
     found = distances[np.arange(len(a)), nearest]
+    threshold = COPY_RATIO * usual
+    alarms = float(np.mean(real < threshold)) if len(real) else None
     ratio = _ratio(float(np.median(found)), usual)
-    return Copies(distances=found, nearest=nearest, threshold=COPY_RATIO * usual, usual=usual, ratio=ratio)
+    return Copies(distances=found, nearest=nearest, threshold=threshold, usual=usual, ratio=ratio, held_out=alarms)
 
 
 def _usual_distance(training: np.ndarray, chosen: np.ndarray) -> float:

@@ -15,7 +15,7 @@ __all__ = ["bands_to_bins", "bins_to_bands", "multiply"]
 # Ranges of inputs and outputs, and the weights between them.
 Pieces: TypeAlias = "tuple[tuple[slice, slice, np.ndarray], ...]"
 
-_N_PIECES = 6  # more save multiplications and cost calls; 4 to 8 take about the same time
+_N_PIECES = 5  # more save multiplications and cost calls; 4 to 8 take about the same time
 
 
 def bins_to_bands(spec: MelSpec, dtype: Any) -> Pieces:

@@ -22,9 +22,7 @@ from audiogen_helpers.spectral.transforms import BLOCK, RoundTrip, check_length,
 __all__ = ["griffin_lim", "log_mel_to_audio", "mel_error", "mel_to_audio", "mel_to_magnitude", "spectral_convergence"]
 
 _N_CORRECTIONS = 10
-# Exponents of the corrections. Longer steps settle sooner, up to about 1.5; at 2 they swing and never settle. Where the
-# phases move too, inside Griffin-Lim, the edge is nearer.
-_STEP_ALONE, _STEP_WITH_PHASES = 1.5, 1.25
+_STEP = 1.5  # exponent of the corrections: longer steps settle sooner, up to here; at 2 they swing and never settle
 _SMALLEST = 1e-5  # amplitudes this far below the loudest mel value of a clip count as silence
 _MOMENTUM = 0.99
 
@@ -144,8 +142,8 @@ def mel_to_audio(M: np.ndarray, spec: MelSpec, *, n_iter: int = 32, rng: RNGLike
     """A waveform whose mel spectrum is near `M`.
 
     :func:`mel_to_magnitude`, then :func:`griffin_lim`, with one difference: the magnitudes are not fixed, because `M`
-    does not fix them. Each iteration takes those of its own waveform, corrected by what their mel spectrum lacks. So the
-    waveform is free to find, among all magnitudes that fit, some that a sound can have.
+    does not fix them. Every second iteration takes those of its own waveform, corrected by what their mel spectrum lacks.
+    So the waveform is free to find, among all magnitudes that fit, some that a sound can have.
 
     Parameters
     ----------
@@ -189,7 +187,7 @@ def mel_to_audio(M: np.ndarray, spec: MelSpec, *, n_iter: int = 32, rng: RNGLike
     y = np.empty((len(clips), length), dtype=M.dtype)
     for block in _blocks(clips, spec):
         wanted, peak = _peak_to_one(clips[block])
-        refit = partial(_correction, wanted=wanted, spec=spec, step=_STEP_WITH_PHASES)
+        refit = partial(_correction, wanted=wanted, spec=spec)
         S = _magnitudes(wanted, spec)
         y[block] = _griffin_lim(S, spec, n_iter, _MOMENTUM, offsets, length, refit) * peak[:, 0] ** (1.0 / spec.power)
     return y.reshape(*M.shape[:-2], length)
@@ -326,16 +324,16 @@ def _magnitudes(wanted: np.ndarray, spec: MelSpec) -> np.ndarray:
     flat = filters(spec, wanted.dtype).sum(axis=1)  # the mel values of magnitudes that are all 1
     S = multiply(wanted / flat, bands_to_bins(spec, wanted.dtype)) ** (1.0 / spec.power)
     for _ in range(_N_CORRECTIONS):
-        S *= _correction(S, wanted, spec, _STEP_ALONE)
+        S *= _correction(S, wanted, spec)
     return S
 
 
-def _correction(S: np.ndarray, wanted: np.ndarray, spec: MelSpec, step: float) -> np.ndarray:
+def _correction(S: np.ndarray, wanted: np.ndarray, spec: MelSpec) -> np.ndarray:
     """Factors that bring the mel values of magnitudes `S` nearer to those wanted."""
     small = S.dtype.type(_SMALLEST**spec.power)
     lack = wanted + small
     lack /= magnitudes_to_mel(S, spec) + small
-    lack **= step / spec.power
+    lack **= _STEP / spec.power
     return multiply(lack, bands_to_bins(spec, S.dtype))
 
 
@@ -347,14 +345,13 @@ def _start(S: np.ndarray, spec: MelSpec, offsets: np.ndarray) -> np.ndarray:
     """
     n_bins = S.shape[-1]
     around = np.pad(S, ((0, 0), (0, 0), (3, 3)))
-    mass = np.full_like(S, np.finfo(S.dtype).tiny)
-    moment = np.zeros_like(S)
+    mass, moment = np.full_like(S, np.finfo(S.dtype).tiny), np.zeros_like(S)
     for away in range(-3, 4):
         near = around[..., 3 + away : 3 + away + n_bins]
         mass += near
         moment += away * near
-    frequency = np.arange(n_bins) + 2.0 * (moment / mass)
-    turns = np.cumsum(frequency * (spec.hop_length / spec.n_fft), axis=1) + offsets
+    frequency = np.arange(n_bins, dtype=S.dtype) + 2.0 * (moment / mass)
+    turns = np.cumsum(frequency, axis=1, dtype=np.float64) * (spec.hop_length / spec.n_fft) + offsets
     angle = (2.0 * np.pi * (turns - np.floor(turns))).astype(S.dtype)
     D = np.empty(S.shape, dtype=np.result_type(S.dtype, np.complex64))
     D.real, D.imag = S * np.cos(angle), S * np.sin(angle)
@@ -366,24 +363,20 @@ def _griffin_lim(
 ) -> np.ndarray:
     """A waveform ``(clips, length)`` for magnitudes ``(clips, frames, bins)``.
 
-    `refit` gives, for the magnitudes of the present waveform, the factors towards those wanted; without it `S` is wanted.
+    `refit` gives the factors that bring magnitudes nearer to what is wanted. Without it, `S` is what is wanted.
     """
     round_trip = RoundTrip(S.shape, spec, length, S.dtype)
-    back, small = S.dtype.type(-momentum / (1.0 + momentum)), S.dtype.type(1e-20)
-    size, before = np.empty_like(S), None
-    D = _start(S, spec, offsets)
-    for _ in range(n_iter):
+    back, full, small = (S.dtype.type(x) for x in (-momentum / (1.0 + momentum), 1.0 + momentum, 1e-20))
+    D, size, before = _start(S, spec, offsets), np.empty_like(S), None
+    for i in range(n_iter):
         now = round_trip(D)
-        if refit is not None:
-            S = np.abs(now)
-            S *= refit(S)
-        if before is None:
-            D = now.copy()
-        else:  # in the direction of now + momentum * (now - before), in the memory of `before`
-            D = before
-            D *= back
-            D += now
+        D = now.copy() if before is None else before  # this memory becomes now + momentum * (now - before)
+        D *= back
+        D += now  # ... divided by 1 + momentum, which only matters to refit
         np.abs(D, out=size)
+        if refit is not None and i % 2:  # the other half of the iterations lets the phases follow
+            S = size * full
+            S *= refit(S)
         size += small
         D *= np.divide(S, size, out=size)
         before = now

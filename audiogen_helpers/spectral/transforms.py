@@ -17,7 +17,7 @@ from audiogen_helpers.spectral.settings import MelSpec, check_spec
 __all__ = ["BLOCK", "RoundTrip", "check_length", "check_shape", "frames_to_signal", "istft", "signal_to_frames", "stft"]
 
 # Samples of overlapping frames that are worked on at once: the arrays stay in the cache, and memory does not grow with a batch.
-BLOCK = 2**16
+BLOCK = 2**17
 
 # Inside the package a spectrum is (clips, frames, bins): each frame lies in one piece of memory, which is what the FFT wants.
 

@@ -1,0 +1,313 @@
+"""From a folder of generated clips and a reference to a report: every measure at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from audiogen_helpers import audio, datasets
+from audiogen_helpers._rng import check_seed
+from audiogen_helpers._validation import show
+from audiogen_helpers.datasets import Dataset
+from audiogen_helpers.deep.progress import ProgressLike
+from audiogen_helpers.deep.recogniser import Recogniser, recogniser_spec
+from audiogen_helpers.errors import ParameterError
+from audiogen_helpers.evaluation.clips import Clips, GeneratedLike, gather
+from audiogen_helpers.evaluation.ears import default_length, read_clips, recogniser_for, shipped_recogniser, split_of, stack, thin
+from audiogen_helpers.evaluation.quality import quality
+from audiogen_helpers.evaluation.report import Real, Report
+from audiogen_helpers.evaluation.scores import Recognition, frechet_distance, inception_score, recognition_rate
+from audiogen_helpers.evaluation.similarity import Copies, Diversity, diversity, fingerprints, nearest_training_clip
+from audiogen_helpers.spectral import MelSpec
+
+__all__ = ["evaluate"]
+
+MAX_EMBEDDED = 1000  # training clips behind the Fréchet distance
+
+
+def evaluate(
+    generated: GeneratedLike,
+    reference: str | os.PathLike[str] | Dataset,
+    *,
+    seed: int = 0,
+    sr: int | None = None,
+    recogniser: Recogniser | None = None,
+    on_corrupt: str = "raise",
+    progress: ProgressLike = False,
+) -> Report:
+    """Measure generated clips against real ones: recognised, varied, copied, faulty?
+
+    Parameters
+    ----------
+    generated : path, Dataset, array (n, length), or tuple of such an array and n labels
+        A folder's labels are its subfolders, or come from names such as ``7_003.wav``. Without labels there is no recognition rate.
+    reference : str, path or Dataset
+        The real clips: a dataset's name, a folder, or a Dataset. Its train split is what the generator learned from.
+    seed : int >= 0
+        Same seed, same report.
+    sr : int
+        Rate of arrays, Hz; only for them.
+    recogniser : Recogniser, optional
+        Other ears than :func:`audiogen_helpers.evaluation.recogniser_for` gives for the reference.
+    on_corrupt : {'raise', 'skip'}
+        What to do with damaged files among the generated ones.
+    progress : bool or callable
+        How training a recogniser, where that is needed, shows (on stdout).
+
+    Returns
+    -------
+    report : Report
+        ``print(report)`` is a table, ``report.to_dict()`` goes into JSON.
+
+    Raises
+    ------
+    DataError
+        If there are no generated clips, damaged ones, or labels that the reference does not know.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> report = evaluate((rng.uniform(-0.5, 0.5, (4, 8064)), ["0", "1", "2", "3"]), "digits", sr=8000, recogniser=recogniser_for("fsdd"))
+    >>> report.diversity is None, report.reasons["diversity"]
+    (True, 'no label has 2 generated and 2 training clips')
+    """
+    seed = check_seed(seed)
+    if recogniser is not None and not isinstance(recogniser, Recogniser):
+        raise ParameterError(f"recogniser must be a Recogniser; received {show(recogniser)}")
+    side = _reference(reference, recogniser, seed, progress)
+    clips = gather(generated, label_names=side.label_names, sr=sr, on_corrupt=on_corrupt)
+    reasons: dict[str, str] = {}
+    heard = _hear(clips, side, seed, reasons)
+    alike = _compare(clips, side, seed, reasons)
+    faults = None if side.test is None or not len(side.test) else quality(list(read_clips(side.test, duration=None)))
+    return Report(
+        n=len(clips),
+        generated=_describe(clips),
+        reference=side.describe,
+        ears=_ears(side),
+        recognition=heard.recognition,
+        inception_score=heard.inception_score,
+        diversity=alike.diversity,
+        copies=alike.copies,
+        copied=alike.copied,
+        frechet_distance=heard.frechet_distance,
+        quality=quality(clips.waveforms),
+        real=Real(
+            n=len(side.test) if side.test is not None else side.recogniser.card["test"]["n"] if side.recogniser else 0,
+            recognition_rate=heard.real_rate,
+            inception_score=heard.real_inception,
+            frechet_distance=heard.real_frechet,
+            copies=alike.copies and alike.copies.held_out,
+            quality=faults,
+        ),
+        reasons=reasons,
+        notes=_notes(clips, side),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Side:
+    """The real side: the recogniser, and the clips if they are here."""
+
+    describe: str
+    label_names: tuple[str, ...]
+    recogniser: Recogniser | None
+    deaf: str  # why there is no recogniser
+    absent: str  # why there are no real clips
+    train: Dataset | None
+    test: Dataset | None
+    spec: MelSpec
+    length: int
+    n_train: int  # before it was thinned out
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Heard:
+    recognition: Recognition | None = None
+    inception_score: float | None = None
+    frechet_distance: float | None = None
+    real_rate: float | None = None
+    real_inception: float | None = None
+    real_frechet: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Alike:
+    diversity: Diversity | None = None
+    copies: Copies | None = None
+    copied: tuple[tuple[str, str, float], ...] = ()
+
+
+def _reference(reference: str | os.PathLike[str] | Dataset, recogniser: Recogniser | None, seed: int, progress: ProgressLike) -> _Side:
+    shipped = shipped_recogniser(reference)
+    if isinstance(reference, str) and shipped is not None and not datasets.is_present(reference):
+        ears = recogniser or shipped
+        absent = f"the clips of {reference} are not here (`audiogen data fetch {reference}`)"
+        names, spec, length = ears.label_names, ears.spec, ears.length
+        return _Side(
+            describe=absent,
+            label_names=names,
+            recogniser=ears,
+            deaf="",
+            absent=absent,
+            train=None,
+            test=None,
+            spec=spec,
+            length=length,
+            n_train=0,
+        )
+    dataset, deaf = datasets.load(reference), ""
+    if recogniser is None and len(dataset.label_names) < 2:
+        deaf = "the reference has no labels to tell apart"
+    elif recogniser is None:
+        recogniser = recogniser_for(dataset, seed=seed, progress=progress)
+    elif not set(dataset.label_names) <= set(recogniser.label_names):
+        unknown = sorted(set(dataset.label_names) - set(recogniser.label_names))
+        raise ParameterError(f"recogniser must know the reference's labels; received one that does not know {', '.join(unknown[:5])}")
+    train, test = split_of(dataset, "train"), split_of(dataset, "test")
+    spec = recogniser.spec if recogniser else recogniser_spec(dataset.sr)
+    length = recogniser.length if recogniser else default_length(train, sr=spec.sr)
+    thinned = thin(train, length=length, seed=seed)
+    names = dataset.label_names or (recogniser.label_names if recogniser else ())
+    return _Side(
+        describe=dataset.describe(),
+        label_names=names,
+        recogniser=recogniser,
+        deaf=deaf,
+        absent="",
+        train=thinned,
+        test=test,
+        spec=spec,
+        length=length,
+        n_train=len(train),
+    )
+
+
+def _rows(clips: Clips, side: _Side) -> np.ndarray:
+    """The generated clips as the recogniser hears them: its rate and length."""
+    if clips.sr == side.spec.sr:
+        return stack(clips.waveforms, length=side.length)
+    return stack([audio.resample(y, sr=clips.sr, to_sr=side.spec.sr) for y in clips.waveforms], length=side.length)
+
+
+def _real_rows(dataset: Dataset, side: _Side) -> np.ndarray:
+    return stack(read_clips(dataset, sr=side.spec.sr), length=side.length)
+
+
+def _hear(clips: Clips, side: _Side, seed: int, reasons: dict[str, str]) -> _Heard:
+    """What the recogniser says of generated and of held-out clips."""
+    ears = side.recogniser
+    if ears is None:
+        reasons.update(dict.fromkeys(("recognition_rate", "inception_score", "frechet_distance"), side.deaf))
+        return _Heard()
+    index = {name: i for i, name in enumerate(ears.label_names)}
+    Y = _rows(clips, side)
+    p = ears.predict_proba(Y, sr=side.spec.sr)
+    recognition = score = frechet = None
+    if clips.labels is None:
+        reasons["recognition_rate"] = "the generated clips have no labels"
+    else:
+        recognition = recognition_rate(p, [index[label] for label in clips.labels], label_names=ears.label_names)
+    if len(clips) >= 2:
+        score = inception_score(p)
+    else:
+        reasons["inception_score"] = "it needs 2 clips"
+    card = ears.card.get("test", {})
+    real_rate, real_score, real_frechet = card.get("accuracy"), card.get("inception_score"), None
+    if side.test is not None and len(side.test):
+        T = _real_rows(side.test, side)
+        q = ears.predict_proba(T, sr=side.spec.sr)
+        if any(side.test.labels):
+            real_rate = recognition_rate(q, [index[label] for label in side.test.labels]).rate
+        real_score = inception_score(q) if len(q) >= 2 else None
+        frechet, real_frechet = _frechet(ears, Y, T, side, seed)
+    if frechet is None:
+        reasons["frechet_distance"] = side.absent or "it needs 2 generated, 2 training and 2 held-out clips"
+    return _Heard(
+        recognition=recognition,
+        inception_score=score,
+        frechet_distance=frechet,
+        real_rate=real_rate,
+        real_inception=real_score,
+        real_frechet=real_frechet,
+    )
+
+
+def _frechet(ears: Recogniser, Y: np.ndarray, T: np.ndarray, side: _Side, seed: int) -> tuple[float | None, float | None]:
+    """Distance to training clips of equally many generated and held-out clips."""
+    n = min(len(Y), len(T))
+    if n < 2 or side.train is None or len(side.train) < 2:
+        return None, None
+    gen = np.random.default_rng(seed)
+    some = side.train.subset(np.sort(gen.permutation(len(side.train))[:MAX_EMBEDDED]))
+    train = ears.embed(_real_rows(some, side), sr=side.spec.sr)
+    pick = [np.sort(gen.permutation(len(rows))[:n]) for rows in (Y, T)]
+    a, b = ears.embed(Y[pick[0]], sr=side.spec.sr), ears.embed(T[pick[1]], sr=side.spec.sr)
+    return frechet_distance(a, train), frechet_distance(b, train)
+
+
+def _compare(clips: Clips, side: _Side, seed: int, reasons: dict[str, str]) -> _Alike:
+    """Generated clips beside one another and beside the training clips."""
+    if side.train is None or len(side.train) < 2:
+        reasons.update(dict.fromkeys(("diversity", "copies"), side.absent or "the reference has fewer than 2 training clips"))
+        return _Alike()
+    gen = np.random.default_rng(seed)
+    F = fingerprints(_rows(clips, side), side.spec)
+    real = np.concatenate([fingerprints(_real_rows(part, side), side.spec) for part in _parts(side.train)])
+    held_out = fingerprints(_real_rows(side.test, side), side.spec) if side.test is not None and len(side.test) else None
+    index = {name: i for i, name in enumerate(side.label_names)}
+    labelled = clips.labels is not None and any(side.train.labels)
+    labels = np.array([index[label] if labelled else 0 for label in clips.labels or [""] * len(clips)])
+    real_labels = side.train.label_indices if labelled else np.zeros(len(real), dtype=np.int64)
+    k = max(labels.max(), real_labels.max()) + 1
+    if np.any((np.bincount(labels, minlength=k) >= 2) & (np.bincount(real_labels, minlength=k) >= 2)):
+        spread = diversity(F, labels, real, real_labels, rng=gen)
+    else:
+        spread, reasons["diversity"] = None, "no label has 2 generated and 2 training clips" if labelled else "it needs 2 clips"
+    found = nearest_training_clip(F, real, held_out=held_out, rng=gen)
+    order = sorted(found.copies, key=lambda i: (found.distances[i], i))
+    names = side.train.names
+    copied = tuple((clips.names[i], names[found.nearest[i]], round(float(found.distances[i]), 4)) for i in order)
+    return _Alike(diversity=spread, copies=found, copied=copied)
+
+
+def _parts(dataset: Dataset) -> Iterator[Dataset]:
+    """A dataset in parts whose waveforms fit into memory together."""
+    for start in range(0, len(dataset), 256):
+        yield dataset.subset(range(start, min(start + 256, len(dataset))))
+
+
+def _describe(clips: Clips) -> str:
+    labels = f" of {len(set(clips.labels))} label(s)" if clips.labels else " without labels"
+    return f"{clips.source}: {len(clips)} clip(s){labels} at {clips.sr} Hz"
+
+
+def _ears(side: _Side) -> str:
+    if side.recogniser is None:
+        return f"none: {side.deaf}"
+    card = side.recogniser.card
+    test = card.get("test", {})
+    if not test.get("n"):
+        return f"a recogniser trained on {card.get('trained_on', 'unknown clips')}, not tested: no clip was held out"
+    return f"a recogniser trained on {card['trained_on']}; it is right about {100.0 * test['accuracy']:.1f} % of {test['n']} held-out real clips"
+
+
+def _notes(clips: Clips, side: _Side) -> tuple[str, ...]:
+    notes = []
+    if clips.sr != side.spec.sr:
+        notes.append(f"Clips were resampled from {clips.sr} to {side.spec.sr} Hz.")
+    longest = side.length / side.spec.sr
+    cut = sum(len(y) > longest * clips.sr for y in clips.waveforms)
+    if cut:
+        notes.append(f"{cut} clip(s) are longer than {longest:.2f} s; only that much was compared.")
+    if clips.skipped:
+        notes.append(f"{len(clips.skipped)} damaged file(s) were left out: {'; '.join(clips.skipped[:3])}")
+    if side.train is not None and len(side.train) < side.n_train:
+        notes.append(f"Compared with {len(side.train)} of {side.n_train} training clips.")
+    kept = side.recogniser.card.get("kept", "") if side.recogniser else ""
+    if kept.startswith("not kept"):
+        notes.append(f"The recogniser was {kept}")
+    return tuple(notes)

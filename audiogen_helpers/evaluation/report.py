@@ -1,0 +1,204 @@
+"""What was measured, on how many clips, by which ears: as numbers, as a table for the terminal, and as one for a notebook."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from audiogen_helpers.evaluation.quality import Quality
+from audiogen_helpers.evaluation.scores import Recognition
+from audiogen_helpers.evaluation.similarity import Copies, Diversity
+
+__all__ = ["Real", "Report"]
+
+_MANY = 20  # copies and labels that are listed by name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Real:
+    """The same numbers for real clips: what a perfect generator would read. None where they are unknown.
+
+    Attributes
+    ----------
+    n : int
+        Real clips that were held out, which most numbers are measured on.
+    recognition_rate, inception_score, frechet_distance, copies : float or None
+        Of the held-out clips.
+    quality : Quality or None
+        Of the held-out clips.
+    """
+
+    n: int = 0
+    recognition_rate: float | None = None
+    inception_score: float | None = None
+    frechet_distance: float | None = None
+    copies: float | None = None
+    quality: Quality | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What :func:`audiogen_helpers.evaluation.evaluate` found. A number that could not be measured is None, and `reasons` says why.
+
+    Attributes
+    ----------
+    n : int
+        Generated clips.
+    generated, reference, ears : str
+        What was judged, against what, and by which recogniser, for the reader.
+    recognition : Recognition or None
+        Share recognised as their label, with interval, per label, and confusion matrix.
+    inception_score : float or None
+        1 to the number of labels.
+    diversity : Diversity or None
+        Relative to real clips.
+    copies : Copies or None
+        Nearest training clips.
+    copied : tuple of (str, str, float)
+        Generated clip, the training clip it copies, and their distance; the nearest first.
+    frechet_distance : float or None
+        Of the recogniser's embeddings to those of training clips.
+    quality : Quality
+        Plain faults.
+    real : Real
+        The same for real clips.
+    reasons : mapping of str to str
+        Why a number is None.
+    notes : tuple of str
+        What else the reader should know.
+    """
+
+    n: int
+    generated: str
+    reference: str
+    ears: str
+    recognition: Recognition | None
+    inception_score: float | None
+    diversity: Diversity | None
+    copies: Copies | None
+    copied: tuple[tuple[str, str, float], ...]
+    frechet_distance: float | None
+    quality: Quality
+    real: Real
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain data for JSON: None for what could not be measured, never NaN."""
+        r, d, c = self.recognition, self.diversity, self.copies
+        real = {name: value for name, value in vars(self.real).items() if name != "quality"}
+        return {
+            "n": self.n,
+            "generated": self.generated,
+            "reference": self.reference,
+            "ears": self.ears,
+            "recognition_rate": r and r.rate,
+            "recognition_interval": r and [r.low, r.high],
+            "per_label": r and {name: {"n": n, "rate": rate} for name, (n, rate) in r.per_label.items()},
+            "confusion": r and {"labels": list(r.label_names), "counts": r.confusion.tolist()},
+            "inception_score": self.inception_score,
+            "diversity": d and dict(vars(d)),
+            "copies": c and {"share": c.share, "threshold": c.threshold, "usual_distance": c.usual, "distance_ratio": c.ratio},
+            "copied": [{"clip": a, "training_clip": b, "distance": distance} for a, b, distance in self.copied],
+            "frechet_distance": self.frechet_distance,
+            "quality": self.quality.to_dict(),
+            "real": {**real, "quality": self.real.quality and self.real.quality.to_dict()},
+            "reasons": dict(self.reasons),
+            "notes": list(self.notes),
+        }
+
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """The table: measure, generated, real, and what it means."""
+        real, d, c, r = self.real, self.diversity, self.copies, self.recognition
+        k = len(r.label_names) if r else 0
+        found = [
+            ("recognised", _percent(r and r.rate), _percent(real.recognition_rate), f"as their label; {_interval(r)}" if r else ""),
+            (
+                "Inception Score",
+                _plain(self.inception_score),
+                _plain(real.inception_score),
+                f"1 to {k or 'the number of labels'}: sure of each, all heard",
+            ),
+            ("diversity", _plain(d and d.ratio), "1" if d else "-", "distance of clips of one label; 0 is always the same"),
+            ("distinct clips", _plain(d and d.distinct), "1" if d else "-", _distinct(d)),
+            ("copies", _percent(c and c.share), _percent(real.copies), "nearer to a training clip than real clips ever are"),
+            ("nearest training clip", _plain(c and c.ratio), "1" if c else "-", "distance relative to real clips; 0 is a copy"),
+            (
+                "Fréchet distance",
+                _plain(self.frechet_distance),
+                _plain(real.frechet_distance),
+                "to the training clips, as the recogniser hears them",
+            ),
+        ]
+        faults = ("silent", "clipped", "off_centre", "clicks")
+        for name in faults:
+            found.append(
+                (
+                    name.replace("_", " "),
+                    _percent(getattr(self.quality, name)),
+                    _percent(real.quality and getattr(real.quality, name)),
+                    "of clips",
+                )
+            )
+        level = real.quality and real.quality.rms_db
+        return [*found, ("level (dB)", _plain(self.quality.rms_db), _plain(level), "median RMS")]
+
+    def __str__(self) -> str:
+        rows = [("", "generated", "real", ""), *self.rows()]
+        widths = [max(len(row[i]) for row in rows) for i in range(3)]
+        lines = [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in rows]
+        return "\n".join([*self._head(), "", *lines, *self._foot()])
+
+    def _repr_html_(self) -> str:
+        cells = "".join(
+            f"<tr><th style='text-align:left'>{_e(a)}</th><td style='text-align:right'>{_e(b)}</td><td style='text-align:right'>{_e(c)}</td>"
+            f"<td style='text-align:left'>{_e(d)}</td></tr>"
+            for a, b, c, d in self.rows()
+        )
+        head = "<tr><th></th><th>generated</th><th>real</th><th></th></tr>"
+        above, below = ("".join(f"{_e(line)}<br>" for line in lines) for lines in (self._head(), self._foot()))
+        return f"<div class='audiogen-report'><p>{above}</p><table><thead>{head}</thead><tbody>{cells}</tbody></table><p>{below}</p></div>"
+
+    def _head(self) -> list[str]:
+        return [f"Generated: {self.generated}", f"Reference: {self.reference}", f"Ears: {self.ears}"]
+
+    def _foot(self) -> list[str]:
+        lines = []
+        if self.recognition:
+            labels = list(self.recognition.per_label.items())
+            more = f", and {len(labels) - _MANY} more" if len(labels) > _MANY else ""
+            lines.append(
+                "Recognised per label: " + ", ".join(f"{name} {_percent(rate)} of {n}" for name, (n, rate) in labels[:_MANY]) + more
+            )
+        if self.copied:
+            more = f", and {len(self.copied) - 5} more" if len(self.copied) > 5 else ""
+            lines.append("Copies: " + ", ".join(f"{a} of {b}" for a, b, _ in self.copied[:5]) + more)
+        by_reason: dict[str, list[str]] = {}
+        for name, reason in self.reasons.items():
+            by_reason.setdefault(reason, []).append(name.replace("_", " "))
+        lines += [f"Not measured: {', '.join(names)}: {reason}" for reason, names in by_reason.items()]
+        return [*lines, *self.notes]
+
+
+def _e(text: str) -> str:
+    return html.escape(text)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100.0 * share:.1f} %"
+
+
+def _plain(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _interval(r: Recognition) -> str:
+    return f"{_percent(r.low)} to {_percent(r.high)} with 95 % confidence"
+
+
+def _distinct(d: Diversity | None) -> str:
+    if d is None:
+        return ""
+    return f"{d.generated_distinct:.1f} of {d.per_label:.1f} per label; of as many real ones {d.real_distinct:.1f}"
