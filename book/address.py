@@ -58,9 +58,7 @@ def _wanted(root: Path) -> dict[str, str]:
         if ".ipynb_checkpoints" in path.parts:
             continue
         notebook = notebooks.read(path)
-        cells = notebook["cells"]
-        ours = bool(cells) and notebooks.source(cells[0]).startswith(first_cell.TITLE)
-        notebook["cells"] = [first_cell.cell(address), *(cells[1:] if ours else cells)]
+        notebook["cells"] = first_cell.put(notebook["cells"], address)
         wanted[path.relative_to(root).as_posix()] = notebooks.dump(notebook)
     return wanted
 

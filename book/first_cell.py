@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["METADATA", "TITLE", "cell", "source"]
+__all__ = ["METADATA", "TITLE", "cell", "put", "source"]
 
 TITLE = "#@title Set-up (run me first; does nothing where the package is installed)"
 METADATA: dict[str, Any] = {"cellView": "form", "tags": ["remove-cell"]}
@@ -31,3 +31,9 @@ def cell(address: str) -> dict[str, Any]:
         "outputs": [],
         "source": source(address).splitlines(keepends=True),
     }
+
+
+def put(cells: list[dict[str, Any]], address: str) -> list[dict[str, Any]]:
+    """The cells of a notebook with the set-up cell first, in place of one for another address."""
+    ours = bool(cells) and "".join(cells[0]["source"]).startswith(TITLE)
+    return [cell(address), *(cells[1:] if ours else cells)]

@@ -151,8 +151,11 @@ def test_blocks_of_400_ms_every_100_ms():
 
 @pytest.mark.parametrize("sr", [11025, 22050, 44100])
 def test_block_starts_do_not_drift(sr):
-    """At 11025 Hz a step is 1102.5 samples; after an hour the blocks still start every tenth of a second."""
-    assert levels._block_powers(np.zeros((1, 60 * sr)), sr=sr).shape == (1, 597)
+    """At 11025 Hz a step is 1102.5 samples. Of a sound that begins after 50 s, block 497 (49.7 to 50.1 s) holds a quarter."""
+    y = (np.arange(60 * sr) >= 50 * sr).astype(float)[None]
+    powers = levels._block_powers(y, sr=sr)[0]
+    assert len(powers) == 597
+    np.testing.assert_allclose(powers[495:502], [0, 0, 0.25, 0.5, 0.75, 1, 1], atol=1e-3)
 
 
 def test_a_second_derivation_of_the_filters():

@@ -107,7 +107,7 @@ class Server:
         self.server.daemon_threads = True
 
     def __enter__(self):
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}/v1.0.10.tar.gz"
         return self
 

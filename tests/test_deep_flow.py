@@ -201,7 +201,7 @@ def test_arrays_that_do_not_fit_are_refused(learned):
     flow = learned[0]
     arrays = flow.arrays
     for changed in ({**arrays, "more": np.zeros(3)}, {k: v for k, v in arrays.items() if k != "in"}, {**arrays, "in": np.zeros((2, 2))}):
-        with pytest.raises(ModelError, match="weights (in|more) must have shape"):
+        with pytest.raises(ModelError, match=r"weights (in|more) must have shape"):
             Flow.restore(changed, shape=flow.shape, n_labels=3, settings=flow.settings)
     for wrong in ({"shape": (5, 5), "n_labels": 3}, {"shape": flow.shape, "n_labels": 4}):
         with pytest.raises(ModelError, match="weights"):

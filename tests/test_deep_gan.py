@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from audiogen_helpers.deep.backend import tensorflow
 from audiogen_helpers.deep.gan import DenseGan, DenseGanTraining, discriminator, generator_network
 from audiogen_helpers.deep.trainer import fit
 from audiogen_helpers.errors import ModelError, ParameterError

@@ -117,33 +117,36 @@ def test_keras_itself_does_what_the_stand_in_does(step, heard):
             training.check_training_step(step, **models, real=REAL, z=Z)
 
 
-@pytest.mark.parametrize(
-    "pull",
-    [
-        lambda s: -0.5 * (1.0 - np.tanh(s / 2.0)),
-        lambda s: -np.exp(-np.logaddexp(0.0, s)),
-        lambda s: list(-0.5 * (1.0 - np.tanh(s / 2.0))),
-    ],
-)
-def test_any_spelling_of_the_slope_passes(pull, capsys):
-    training.check_pull(pull)
+@pytest.mark.parametrize("momentum", [-0.3, -0.5, np.float32(-0.9)])
+def test_a_momentum_that_leans_back_passes(momentum, capsys):
+    training.check_momentum(momentum)
     assert capsys.readouterr().out.startswith("Right.")
 
 
-@pytest.mark.parametrize(
-    ("pull", "heard"),
-    [
-        (lambda s: 0.5 * (1.0 - np.tanh(s / 2.0)), "sign is turned round"),
-        (lambda s: -0.5 * (1.0 + np.tanh(s / 2.0)), "yours is"),  # the slope of log(1 - D), the loss that gives up
-        (lambda s: -np.exp(-s) / (1.0 + np.exp(-s)), "too large"),
-        (lambda s: -0.5, "shape"),
-    ],
-)
-def test_a_wrong_slope_hears_why(pull, heard):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        with pytest.raises(ExerciseError, match=heard):
-            training.check_pull(pull)
+@pytest.mark.parametrize(("momentum", "heard"), [(0.0, "0.47"), (-0.1, "0.43"), (0.5, "0.92"), (0.9, "3.40")])
+def test_a_momentum_that_spins_hears_how_far(momentum, heard):
+    with pytest.raises(ExerciseError, match=heard):
+        training.check_momentum(momentum)
+
+
+def test_the_smallest_gan_steps_down_the_slopes_of_its_losses():
+    """Second implementation: slopes by finite differences of the losses themselves."""
+
+    def judge_loss(psi, theta):
+        return 0.5 * (np.log(2.0) + np.logaddexp(0.0, psi * theta))
+
+    def generator_loss(theta, psi):
+        return np.logaddexp(0.0, -psi * theta)
+
+    def slope(loss, x, other, h=1e-6):
+        return (loss(x + h, other) - loss(x - h, other)) / (2.0 * h)
+
+    theta, psi, distances = 1.0, 0.0, []
+    for _ in range(150):
+        distances.append(np.hypot(theta, psi))
+        psi -= 0.3 * slope(judge_loss, psi, theta)
+        theta -= 0.3 * slope(generator_loss, theta, psi)
+    assert training._distance(0.0) == pytest.approx(np.mean(distances[-50:]), rel=1e-6)
 
 
 def test_the_smoothed_judge(capsys):
@@ -164,7 +167,7 @@ def test_a_wrong_judge_hears_why(probability, loss, heard):
 def test_what_is_no_answer_at_all_is_named():
     with pytest.raises(ParameterError, match="step must be a function"):
         training.check_training_step(None, **nets(), real=REAL, z=Z)
-    with pytest.raises(ParameterError, match="pull must be a function"):
-        training.check_pull(-0.5)
+    with pytest.raises(ParameterError, match="momentum must be < 1"):
+        training.check_momentum(1.0)
     with pytest.raises(ParameterError, match="loss must be finite"):
         training.check_smoothed_judge(0.9, loss=float("nan"))

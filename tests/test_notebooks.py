@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from book import address, bibliography, first_cell, notebooks
+from book import address, bibliography, first_cell, notebooks, tidy
 from book.paths import ROOT, Project
 
 FILES = sorted(path for path in (ROOT / "chapters").rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
@@ -49,6 +49,39 @@ def test_there_are_notebooks():
 def test_every_notebook_is_in_the_table_of_contents():
     project = Project()
     assert {project.source(page) for page in project.notebooks()} == set(FILES)
+
+
+@every_notebook
+def test_notebook_is_tidy(path):
+    """First cell, kernel, metadata, folding of solutions; the tests below say the most important of it once more."""
+    notebook = notebooks.read(path)
+    assert tidy.tidy(notebook, address=address.read()) == notebook, f"run: python -m book.tidy {path.relative_to(ROOT)}"
+
+
+def test_tidying_takes_away_a_run_and_nothing_else():
+    ran = {
+        "cells": [
+            {"cell_type": "markdown", "id": "a", "metadata": {"slideshow": 1}, "source": "# A\n\ntext"},
+            {
+                "cell_type": "code",
+                "id": "b",
+                "metadata": {"tags": ["hide-cell"], "execution": {}},
+                "source": ["x\n", "y"],
+                "outputs": [1],
+                "execution_count": 7,
+            },
+        ],
+        "metadata": {"kernelspec": {"name": "venv"}, "widgets": {}},
+        "nbformat": 4,
+        "nbformat_minor": 4,
+    }
+    tidied = tidy.tidy(ran, address=address.read())
+    assert tidied["cells"][0] == first_cell.cell(address.read())
+    assert [notebooks.source(cell) for cell in tidied["cells"][1:]] == ["# A\n\ntext", "x\ny"]
+    assert tidied["cells"][2]["outputs"] == []
+    assert tidied["cells"][2]["metadata"] == {"cellView": "form", "jupyter": {"source_hidden": True}, "tags": ["hide-cell"]}
+    assert tidied["metadata"]["kernelspec"]["name"] == "python3"
+    assert tidy.tidy(tidied, address=address.read()) == tidied
 
 
 @every_notebook
@@ -167,7 +200,8 @@ def test_every_exercise_has_a_solution_that_runs_and_is_folded(path):
                 open_exercise = heading if "Exercise:" in heading else None
         elif "hide-cell" in notebooks.tags(cell):
             assert source.startswith("#@title "), source
-            assert cell["metadata"]["cellView"] == "form"
+            assert cell["metadata"]["cellView"] == "form"  # folded in Colab
+            assert cell["metadata"]["jupyter"]["source_hidden"]  # folded in JupyterLab
             assert not {"skip-execution", "raises-exception"} & set(notebooks.tags(cell))
             if source.startswith("#@title Solution"):
                 open_exercise = None

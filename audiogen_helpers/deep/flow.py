@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from audiogen_helpers._rng import check_seed, generator
-from audiogen_helpers._validation import check_array, check_integer
+from audiogen_helpers._validation import check_array, check_integer, show
 from audiogen_helpers.deep.backend import tensorflow
 from audiogen_helpers.deep.models import check_settings
 from audiogen_helpers.deep.network import NUMPY, NetworkSize, initial_weights, tensorflow_ops, velocity
@@ -140,7 +140,7 @@ class Flow:
         settings = check_settings("flow", {**self.settings, **{name: value for name, value in asked.items() if value is not None}})
         labels = np.asarray(labels)
         if labels.ndim != 1 or labels.dtype.kind not in "iu" or (labels.size and not -1 <= labels.min() <= labels.max() < self.n_labels):
-            raise ParameterError(f"labels must be whole numbers from -1 to {self.n_labels - 1}; received {labels.tolist()[:10]}")
+            raise ParameterError(f"labels must be whole numbers from -1 to {self.n_labels - 1}; received {show(labels.tolist())}")
         noise = generator(check_seed(seed)).standard_normal((len(labels), len(self.pca.scale)), dtype=np.float32)
         parts = [slice(start, start + CHUNK) for start in range(0, len(labels), CHUNK)]
         codes = [self._codes(noise[part], labels[part], settings) for part in parts]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from audiogen_helpers._rng import check_seed, generator
-from audiogen_helpers._validation import check_array
+from audiogen_helpers._validation import check_array, show
 from audiogen_helpers.deep.backend import tensorflow
 from audiogen_helpers.deep.models import check_settings
 from audiogen_helpers.deep.trainer import epoch_batches
@@ -122,8 +122,8 @@ class DenseGan:
         if options:
             raise ParameterError(f"gan-dense has no sampling options; received {next(iter(options))!r}")
         labels = np.asarray(labels)
-        if labels.size and (labels != -1).any():
-            raise ParameterError(f"labels must be -1 (gan-dense learns no labels); received {labels.tolist()[:10]}")
+        if labels.ndim != 1 or (labels != -1).any():
+            raise ParameterError(f"labels must be -1 (gan-dense learns no labels); received {show(labels.tolist())}")
         h = generator(check_seed(seed)).standard_normal((len(labels), self.settings["latent"]), dtype=np.float32)
         for kernel, bias in zip(self.weights[::2], self.weights[1::2], strict=True):
             h = h @ kernel + bias

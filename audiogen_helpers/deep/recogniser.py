@@ -327,14 +327,14 @@ def _held_back(labels: np.ndarray, gen: np.random.Generator) -> np.ndarray:
 
 
 def _temperature(z: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature, 0.5 to 5, under which the right labels are most probable. One wrong answer is added, so that a few right
-    ones do not make the recogniser certain."""
+    """The temperature, 0.5 to 5, under which the right labels are most probable.
+
+    One wrong answer is added, a runner-up that was right, so that a few right answers do not make the recogniser certain.
+    """
     candidates = np.geomspace(0.5, 5.0, 61)
-    worst = z.min(axis=1).mean() - z.max(axis=1).mean()
-    costs = []
-    for t in candidates:
-        right = np.log(np.maximum(_softmax(z / t)[np.arange(len(z)), labels], 1e-300)).sum()
-        costs.append(-(right + worst / t))
+    best = np.sort(z, axis=1)
+    gap = float((best[:, -1] - best[:, -2]).mean())
+    costs = [gap / t - np.log(np.maximum(_softmax(z / t)[np.arange(len(z)), labels], 1e-300)).sum() for t in candidates]
     return float(np.round(candidates[int(np.argmin(costs))], 4))
 
 

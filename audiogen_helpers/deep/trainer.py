@@ -167,7 +167,7 @@ def plan_steps(model: Trainable, batch_at: BatchAt, *, minutes: float, seed: int
     for variable, value in zip(model.variables, kept, strict=True):
         variable.assign(value)
     left = 60.0 * minutes - (time.perf_counter() - began)
-    steps = int(left / float(np.mean(durations)))
+    steps = int(0.97 * left / float(np.mean(durations)))  # the rest is for the log and the checkpoints
     if steps < 1:
         raise ParameterError(
             f"minutes must allow at least one step of {np.mean(durations):.2g} s after {time.perf_counter() - began:.1f} s of"

@@ -73,6 +73,7 @@ def compare(
     sr: int,
     caption: str,
     format: str | None = None,
+    n_fft: int | None = None,
     fmax: float | None = None,
     floor_db: float = -80.0,
 ) -> Html:
@@ -90,6 +91,8 @@ def compare(
         What to listen for.
     format : {'flac', 'mp3'}, optional
         As for `play`.
+    n_fft : even int > 0, optional
+        Samples per frame of the pictures, as for `plot_spectrogram`.
     fmax : float in (0, sr / 2], optional
         Highest frequency drawn, Hz.
     floor_db : float < 0
@@ -116,9 +119,8 @@ def compare(
     names = [check_text(name, name="a name in sounds") for name in sounds]
     arrays = [check_audio(y, name=f"sounds[{name!r}]") for name, y in sounds.items()]
     duration = max(y.shape[-1] for y in arrays) / check_sr(sr)
-    rows = [
-        _row(name, y, sr=sr, format=format, duration=duration, fmax=fmax, floor_db=floor_db) for name, y in zip(names, arrays, strict=True)
-    ]
+    view = {"n_fft": n_fft, "fmax": fmax, "floor_db": floor_db}
+    rows = [_row(name, y, sr=sr, format=format, duration=duration, **view) for name, y in zip(names, arrays, strict=True)]
     html = (
         f'<figure class="ag-compare" style="margin:1em 0;text-align:left">{"".join(rows)}'
         f'<figcaption style="{_CAPTION}">{escape(caption)} {_legend(floor_db)}</figcaption></figure>'
@@ -126,15 +128,14 @@ def compare(
     return Html(html, f"[{len(rows)} sounds: {', '.join(names)}] {caption}")
 
 
-def _row(name: str, y: np.ndarray, *, sr: int, format: str | None, duration: float, fmax: float | None, floor_db: float) -> str:
+def _row(name: str, y: np.ndarray, *, sr: int, format: str | None, duration: float, **view: Any) -> str:
     """One sound of a comparison: picture beside name and player, or above them where the page is narrow."""
     player, seconds = _audio_tag(y, sr=sr, label=name, format=format, name=f"sounds[{name!r}]")
     mono = y if y.ndim == 1 else y.mean(axis=0)
     fig, ax = subplots(width=4.2, height=1.5)
-    plot_spectrogram(mono, sr=sr, ax=ax, fmax=fmax, floor_db=floor_db, colorbar=False)
+    plot_spectrogram(mono, sr=sr, ax=ax, colorbar=False, **view)
     ax.set(xlim=(0.0, duration), ylabel="kHz", facecolor="#f2f2f2")
-    top = sr / 2 if fmax is None else fmax
-    picture, _ = image_tag(fig, alt=f"Spectrogram of {name}: {seconds:.2f} s, 0 to {top:g} Hz")
+    picture, _ = image_tag(fig, alt=f"Spectrogram of {name}: {seconds:.2f} s, 0 to {1000 * ax.get_ylim()[1]:g} Hz")
     return (
         '<div class="ag-row" style="display:flex;flex-wrap:wrap;gap:.3em 1em;align-items:center;margin:0 0 .8em">'
         f'<div style="flex:3 1 18em;max-width:26em">{picture}</div>'

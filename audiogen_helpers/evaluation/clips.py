@@ -15,6 +15,7 @@ from audiogen_helpers import audio, datasets
 from audiogen_helpers._validation import check_audio, check_sr, show
 from audiogen_helpers.datasets import Dataset
 from audiogen_helpers.errors import DataError, ParameterError
+from audiogen_helpers.workflow.sampling import file_labels
 
 __all__ = ["Clips", "GeneratedLike", "gather"]
 
@@ -119,7 +120,8 @@ def _from_arrays(generated: Any, label_names: Sequence[str], sr: int | None) -> 
 def _labels_from_names(names: Sequence[str], label_names: Sequence[str]) -> tuple[str, ...] | None:
     """The labels in ``{label}_{index:03d}`` names. None where no name has that form, or all are called ``sample``."""
     found = [_NAME.fullmatch(Path(name).stem) for name in names]
-    labels = [match["label"] if match else "" for match in found]
+    written = dict(zip(file_labels(label_names), label_names, strict=True))
+    labels = [written.get(match["label"], match["label"]) if match else "" for match in found]
     if not any(labels) or (set(labels) <= {_NO_LABEL, ""} and _NO_LABEL not in label_names):
         return None
     if not all(labels):
@@ -134,4 +136,7 @@ def _check_known(labels: Sequence[str], label_names: Sequence[str], *, source: s
     unknown = sorted(set(labels) - set(label_names))
     if unknown and label_names:
         known = ", ".join(list(label_names)[:20])
-        raise DataError(f"generated must have labels that the reference knows ({known}); received {', '.join(unknown[:5])!r} in {source}")
+        raise DataError(
+            f"generated must have labels that the reference knows ({known}); received {', '.join(map(repr, unknown[:5]))} in {source}"
+            " (clips without a label are called sample_000.wav, sample_001.wav, ...)"
+        )

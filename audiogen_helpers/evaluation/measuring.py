@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -96,11 +97,11 @@ def evaluate(
         frechet_distance=heard.frechet_distance,
         quality=quality(clips.waveforms),
         real=Real(
-            n=len(side.test) if side.test is not None else side.recogniser.card["test"]["n"] if side.recogniser else 0,
+            n=len(side.test) if side.test is not None else _tested(side.recogniser)["n"],
             recognition_rate=heard.real_rate,
             inception_score=heard.real_inception,
             frechet_distance=heard.real_frechet,
-            copies=alike.copies and alike.copies.held_out,
+            copies=alike.copies.held_out if alike.copies else None,
             quality=faults,
         ),
         reasons=reasons,
@@ -285,14 +286,18 @@ def _describe(clips: Clips) -> str:
     return f"{clips.source}: {len(clips)} clip(s){labels} at {clips.sr} Hz"
 
 
+def _tested(recogniser: Recogniser | None) -> dict[str, Any]:
+    """What the recogniser's card says of held-out clips."""
+    return dict(recogniser.card.get("test", {"n": 0})) if recogniser else {"n": 0}
+
+
 def _ears(side: _Side) -> str:
     if side.recogniser is None:
         return f"none: {side.deaf}"
-    card = side.recogniser.card
-    test = card.get("test", {})
-    if not test.get("n"):
-        return f"a recogniser trained on {card.get('trained_on', 'unknown clips')}, not tested: no clip was held out"
-    return f"a recogniser trained on {card['trained_on']}; it is right about {100.0 * test['accuracy']:.1f} % of {test['n']} held-out real clips"
+    test, source = _tested(side.recogniser), side.recogniser.card.get("trained_on", "unknown clips")
+    if not test["n"]:
+        return f"a recogniser trained on {source}, not tested: no clip was held out"
+    return f"a recogniser trained on {source}; it is right about {100 * test['accuracy']:.1f} % of {test['n']} held-out real clips"
 
 
 def _notes(clips: Clips, side: _Side) -> tuple[str, ...]:

@@ -112,38 +112,30 @@ class Report:
     def rows(self) -> list[tuple[str, str, str, str]]:
         """The table: measure, generated, real, and what it means."""
         real, d, c, r = self.real, self.diversity, self.copies, self.recognition
-        k = len(r.label_names) if r else 0
-        found = [
-            ("recognised", _percent(r and r.rate), _percent(real.recognition_rate), f"as their label; {_interval(r)}" if r else ""),
-            (
-                "Inception Score",
-                _plain(self.inception_score),
-                _plain(real.inception_score),
-                f"1 to {k or 'the number of labels'}: sure of each, all heard",
-            ),
-            ("diversity", _plain(d and d.ratio), "1" if d else "-", "distance of clips of one label; 0 is always the same"),
-            ("distinct clips", _plain(d and d.distinct), "1" if d else "-", _distinct(d)),
-            ("copies", _percent(c and c.share), _percent(real.copies), "nearer to a training clip than real clips ever are"),
-            ("nearest training clip", _plain(c and c.ratio), "1" if c else "-", "distance relative to real clips; 0 is a copy"),
+        one = 1.0 if d else None
+        best = f"1 to {len(r.label_names)}" if r else "from 1 up"
+        interval = f"as their label; {_percent(r.low)} to {_percent(r.high)} with 95 % confidence" if r else ""
+        distinct = f"{d.generated_distinct:.1f} of {d.per_label:.1f} per label; of as many real ones {d.real_distinct:.1f}" if d else ""
+        faults = [
+            (name.replace("_", " "), _percent(_get(self.quality, name)), _percent(_get(real.quality, name)), "of clips")
+            for name in ("silent", "clipped", "off_centre", "clicks")
+        ]
+        return [
+            ("recognised", _percent(_get(r, "rate")), _percent(real.recognition_rate), interval),
+            ("Inception Score", _plain(self.inception_score), _plain(real.inception_score), f"{best}: sure of each clip, all labels heard"),
+            ("diversity", _plain(_get(d, "ratio")), _plain(one), "distance of clips of one label; 0 is always the same"),
+            ("distinct clips", _plain(_get(d, "distinct")), _plain(one), distinct),
+            ("copies", _percent(_get(c, "share")), _percent(real.copies), "nearer to a training clip than real clips are"),
+            ("nearest training clip", _plain(_get(c, "ratio")), _plain(1.0 if c else None), "distance relative to real clips; 0 is a copy"),
             (
                 "Fréchet distance",
                 _plain(self.frechet_distance),
                 _plain(real.frechet_distance),
-                "to the training clips, as the recogniser hears them",
+                "to training clips, as the recogniser hears them",
             ),
+            *faults,
+            ("level (dB)", _plain(_get(self.quality, "rms_db")), _plain(_get(real.quality, "rms_db")), "median RMS"),
         ]
-        faults = ("silent", "clipped", "off_centre", "clicks")
-        for name in faults:
-            found.append(
-                (
-                    name.replace("_", " "),
-                    _percent(getattr(self.quality, name)),
-                    _percent(real.quality and getattr(real.quality, name)),
-                    "of clips",
-                )
-            )
-        level = real.quality and real.quality.rms_db
-        return [*found, ("level (dB)", _plain(self.quality.rms_db), _plain(level), "median RMS")]
 
     def __str__(self) -> str:
         rows = [("", "generated", "real", ""), *self.rows()]
@@ -152,8 +144,9 @@ class Report:
         return "\n".join([*self._head(), "", *lines, *self._foot()])
 
     def _repr_html_(self) -> str:
+        right = "style='text-align:right'"
         cells = "".join(
-            f"<tr><th style='text-align:left'>{_e(a)}</th><td style='text-align:right'>{_e(b)}</td><td style='text-align:right'>{_e(c)}</td>"
+            f"<tr><th style='text-align:left'>{_e(a)}</th><td {right}>{_e(b)}</td><td {right}>{_e(c)}</td>"
             f"<td style='text-align:left'>{_e(d)}</td></tr>"
             for a, b, c, d in self.rows()
         )
@@ -194,11 +187,5 @@ def _plain(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def _interval(r: Recognition) -> str:
-    return f"{_percent(r.low)} to {_percent(r.high)} with 95 % confidence"
-
-
-def _distinct(d: Diversity | None) -> str:
-    if d is None:
-        return ""
-    return f"{d.generated_distinct:.1f} of {d.per_label:.1f} per label; of as many real ones {d.real_distinct:.1f}"
+def _get(found: Any, name: str) -> Any:
+    return None if found is None else getattr(found, name)

@@ -22,6 +22,7 @@ from audiogen_helpers.spectral.transforms import BLOCK, RoundTrip, check_length,
 __all__ = ["griffin_lim", "log_mel_to_audio", "mel_error", "mel_to_audio", "mel_to_magnitude", "spectral_convergence"]
 
 _N_CORRECTIONS = 10
+_N_CORRECTIONS_FIRST = 5  # before Griffin-Lim, which goes on correcting
 _STEP = 1.5  # exponent of the corrections: longer steps settle sooner, up to here; at 2 they swing and never settle
 _SMALLEST = 1e-5  # amplitudes this far below the loudest mel value of a clip count as silence
 _MOMENTUM = 0.99
@@ -71,7 +72,7 @@ def mel_to_magnitude(M: np.ndarray, spec: MelSpec) -> np.ndarray:
     S = np.empty((len(clips), M.shape[-1], spec.n_bins), dtype=M.dtype)
     for block in _blocks(clips, spec):
         wanted, peak = _peak_to_one(clips[block])
-        S[block] = _magnitudes(wanted, spec) * peak ** (1.0 / spec.power)
+        S[block] = _magnitudes(wanted, spec, _N_CORRECTIONS) * peak ** (1.0 / spec.power)
     return S.reshape(*M.shape[:-2], *S.shape[1:]).swapaxes(-1, -2)
 
 
@@ -188,7 +189,7 @@ def mel_to_audio(M: np.ndarray, spec: MelSpec, *, n_iter: int = 32, rng: RNGLike
     for block in _blocks(clips, spec):
         wanted, peak = _peak_to_one(clips[block])
         refit = partial(_correction, wanted=wanted, spec=spec)
-        S = _magnitudes(wanted, spec)
+        S = _magnitudes(wanted, spec, _N_CORRECTIONS_FIRST)
         y[block] = _griffin_lim(S, spec, n_iter, _MOMENTUM, offsets, length, refit) * peak[:, 0] ** (1.0 / spec.power)
     return y.reshape(*M.shape[:-2], length)
 
@@ -319,11 +320,11 @@ def _peak_to_one(clips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray((clips / peak).swapaxes(1, 2)), peak
 
 
-def _magnitudes(wanted: np.ndarray, spec: MelSpec) -> np.ndarray:
+def _magnitudes(wanted: np.ndarray, spec: MelSpec, n_corrections: int) -> np.ndarray:
     """Magnitudes ``(clips, frames, bins)`` that fit mel values ``(clips, frames, bands)``."""
     flat = filters(spec, wanted.dtype).sum(axis=1)  # the mel values of magnitudes that are all 1
     S = multiply(wanted / flat, bands_to_bins(spec, wanted.dtype)) ** (1.0 / spec.power)
-    for _ in range(_N_CORRECTIONS):
+    for _ in range(n_corrections):
         S *= _correction(S, wanted, spec)
     return S
 
@@ -350,11 +351,17 @@ def _start(S: np.ndarray, spec: MelSpec, offsets: np.ndarray) -> np.ndarray:
         near = around[..., 3 + away : 3 + away + n_bins]
         mass += near
         moment += away * near
-    frequency = np.arange(n_bins, dtype=S.dtype) + 2.0 * (moment / mass)
-    turns = np.cumsum(frequency, axis=1, dtype=np.float64) * (spec.hop_length / spec.n_fft) + offsets
-    angle = (2.0 * np.pi * (turns - np.floor(turns))).astype(S.dtype)
+    frequency = np.divide(moment, mass, out=moment)
+    frequency *= 2.0
+    frequency += np.arange(n_bins, dtype=S.dtype)
+    turns = np.cumsum(frequency, axis=1, dtype=np.float64)
+    turns *= spec.hop_length / spec.n_fft
+    turns += offsets
+    turns -= np.floor(turns)
+    angle = (2.0 * np.pi * turns).astype(S.dtype)
     D = np.empty(S.shape, dtype=np.result_type(S.dtype, np.complex64))
-    D.real, D.imag = S * np.cos(angle), S * np.sin(angle)
+    D.real, D.imag = np.cos(angle), np.sin(angle)
+    D *= S
     return D
 
 

@@ -147,6 +147,9 @@ def read(folder: str | os.PathLike[str]) -> Trained:
     except (KeyError, TypeError, ParameterError) as error:
         raise ModelError(f"settings.json must describe a model of this package; received {path}: {show(str(error), limit=200)}") from error
     arrays = load_arrays(path / "weights.npz", max_bytes=MAX_BYTES)
+    broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+    if broken:
+        raise ModelError(f"weights must be finite; received {path} with NaN or infinite values in {broken[0]}")
     kind: Any = target.load()
     generator = kind.restore(arrays, shape=shape, n_labels=len(labels), settings=settings)
     return Trained(name=name, generator=generator, spec=spec, length=length, labels=labels, card=card)

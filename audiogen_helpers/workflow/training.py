@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,7 +56,8 @@ def train(
     steps : int >= 1, optional
         Length of the training.
     minutes : float > 0, optional
-        Or: a time budget. A few steps are timed, and the number of steps is fixed, printed and saved before the training.
+        Or: a time budget for the whole call. A few steps are timed, and the number of steps is fixed, printed and saved before
+        the training.
         3 where neither is given.
     seed : int >= 0
         Same seed, steps and data: the same model.
@@ -83,7 +85,7 @@ def train(
     ModelError
         If the training diverges, or `resume` meets the folder of another run.
     """
-    settings = check_settings(model, settings)
+    began, settings = time.perf_counter(), check_settings(model, settings)
     steps, minutes, seed = _budget(steps, minutes, check_seed(seed))
     folder = _check_folder(Path(out).expanduser(), resume=resume)
     clips = _training_clips(data)
@@ -96,7 +98,7 @@ def train(
     kind: Any = MODELS[model].load()
     training = kind.train(X, labels, n_labels=len(names), seed=seed, **settings)
     plan = {"format": FORMAT, "model": model, "settings": training.settings, "spec": spec.to_dict(), "length": length, "labels": names}
-    run = _Run(folder, plan, {**_data_record(clips), "clips_used": len(X)}, seed, steps, minutes, progress)
+    run = _Run(folder, plan, {**_data_record(clips), "clips_used": len(X)}, seed, steps, minutes, progress, began)
     return run.go(training, planned)
 
 
@@ -111,6 +113,7 @@ class _Run:
     steps: int | None
     minutes: float | None
     progress: ProgressLike
+    began: float
 
     def go(self, training: Any, planned: Mapping[str, Any] | None) -> Trained:
         if planned is None:
@@ -140,7 +143,10 @@ class _Run:
         if self.steps is not None:
             return self.steps
         minutes = MINUTES if self.minutes is None else self.minutes
-        steps = plan_steps(training, training.batch_at, minutes=minutes, seed=self.seed)
+        spent = (time.perf_counter() - self.began) / 60.0
+        if spent >= minutes:
+            raise ParameterError(f"minutes must leave time to train after {60.0 * spent:.0f} s of preparing the data; received {minutes:g}")
+        steps = plan_steps(training, training.batch_at, minutes=minutes - spent, seed=self.seed)
         if self.progress is True:
             print(f"{minutes:g} min are {steps} steps on this machine", flush=True)
         return steps
@@ -149,11 +155,11 @@ class _Run:
         """The planned number of steps; an error where this call asks for another run than the one in the folder."""
         steps = check_integer(planned.get("steps"), name="steps", low=1)
         wanted = {**self.plan, "seed": self.seed, "steps": steps if self.steps is None else self.steps}
-        different = [name for name, value in wanted.items() if planned.get(name) != value]
         known = load_json(self.folder / "data.json").get("content_sha256")
-        if different or known != self.data["content_sha256"]:
-            name = different[0] if different else "data"
-            there, here = (planned.get(name), wanted.get(name)) if different else (known, self.data["content_sha256"])
+        pairs = {"data": (known, self.data["content_sha256"]), **{name: (planned.get(name), value) for name, value in wanted.items()}}
+        for name, (there, here) in pairs.items():
+            if there == here:
+                continue
             raise ModelError(f"resume needs the run of {self.folder}, which differs in {name}: {show(there)} there, {show(here)} here")
         return steps
 
