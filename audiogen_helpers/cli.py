@@ -55,7 +55,7 @@ def data_list() -> None:
     for name, entry in datasets.DATASETS.items():
         card = datasets.info(name)
         here = "yes" if datasets.is_present(name) else "no"
-        table.add_row(name, str(card["kind"]), here, str(card["count"]), str(card["sr"] or "various"), str(card["licence"]), entry.summary)
+        table.add_row(name, card.kind, here, str(card.count), str(card.sr or "various"), card.licence, entry.summary)
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
@@ -64,7 +64,7 @@ def data_info(name: str) -> None:
     """Print the identity card of data set NAME as JSON."""
     from audiogen_helpers import datasets
 
-    typer.echo(json.dumps(datasets.info(name), indent=2, ensure_ascii=False))
+    typer.echo(json.dumps(datasets.info(name).to_dict(), indent=2, ensure_ascii=False))
 
 
 @data_app.command("fetch")

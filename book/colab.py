@@ -20,8 +20,9 @@ from book.run import ROOT, notebooks_in_order
 HOME = ROOT / "build" / "colab"
 PINS = ROOT / "book" / "colab-freeze.txt"
 TOUCHED = (
-    "ipykernel ipython ipywidgets librosa matplotlib nbclient nbformat numpy pooch rich scikit-learn scipy soundfile soxr tensorflow typer"
-).split()
+    *("ipykernel", "ipython", "ipywidgets", "librosa", "matplotlib", "nbclient", "nbformat", "numpy"),
+    *("pooch", "rich", "scikit-learn", "scipy", "soundfile", "soxr", "tensorflow", "typer"),
+)
 EXECUTE = """
 import sys, nbformat, nbclient
 nb = nbformat.read(sys.argv[1], as_version=4)

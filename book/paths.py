@@ -54,7 +54,11 @@ class Project:
             with contextlib.suppress(ImportError):
                 import fcntl
 
-                fcntl.flock(file, fcntl.LOCK_EX)
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    print("another run or build is under way; waiting for it ...", flush=True)
+                    fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
 

@@ -1,9 +1,12 @@
 """Train the recogniser that comes with the project, data/checkpoints/recogniser-fsdd, on the Free Spoken Digit Dataset.
 
-Run on purpose, never at install or test time:  python scripts/make_recogniser.py
-It needs the corpus (audiogen data fetch fsdd, or AUDIOGEN_CORPORA) and a few minutes on two cores. The same seed gives the same weights on the
-same machine.
+    .venv/bin/python scripts/make_recogniser.py
+
+Needs the corpus (`audiogen data fetch fsdd`, or AUDIOGEN_CORPORA) and a few minutes on two cores. It is run on purpose, never
+at install or test time. On one machine the same seed gives the same weights.
 """
+
+from __future__ import annotations
 
 import argparse
 import time
@@ -35,6 +38,7 @@ def main() -> None:
         "licence": "CC BY-SA 4.0",
         "made_by": f"python scripts/make_recogniser.py --steps {args.steps} --seed {args.seed}",
         "minutes": round(minutes, 1),
+        "minutes_of_one_core": round(time.process_time() / 60, 1),
         "summary": "Recognises the spoken digits zero to nine. The six speakers of the test clips are those of the training clips.",
         "test_after_mel_inversion": round(recognition_rate(recogniser.predict_proba(inverted, sr=spec.sr), labels).rate, 4),
         "url": data.card.url,

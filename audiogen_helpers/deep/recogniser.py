@@ -100,8 +100,11 @@ class Recogniser:
         ParameterError
             If `Y` has another number of dimensions, is not floating point or not finite.
         """
-        z = logits(self.weights, self.embed(Y, sr=sr)).astype(np.float64)
-        return _softmax(z / self.temperature)
+        return self.probabilities(self.embed(Y, sr=sr))
+
+    def probabilities(self, E: np.ndarray) -> np.ndarray:
+        """How probable each label is for clips whose embeddings (:meth:`embed`) are known: ``(n, n_labels)``."""
+        return _softmax(logits(self.weights, E).astype(np.float64) / self.temperature)
 
     def embed(self, Y: np.ndarray, *, sr: int) -> np.ndarray:
         """64 numbers that describe each clip, before the decision: ``(n, 64)`` float32, >= 0. Arguments as :meth:`predict_proba`."""

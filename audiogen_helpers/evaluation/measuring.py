@@ -26,7 +26,7 @@ from audiogen_helpers.spectral import MelSpec
 
 __all__ = ["evaluate"]
 
-MAX_EMBEDDED = 1000  # training clips behind the Fréchet distance
+MAX_EMBEDDED = 600  # training clips behind the Fréchet distance
 
 
 def evaluate(
@@ -81,8 +81,10 @@ def evaluate(
     side = _reference(reference, recogniser, seed, progress)
     clips = gather(generated, label_names=side.label_names, sr=sr, on_corrupt=on_corrupt)
     reasons: dict[str, str] = {}
-    heard = _hear(clips, side, seed, reasons)
-    alike = _compare(clips, side, seed, reasons)
+    Y = _rows(clips, side)
+    T = np.zeros((0, side.length), dtype=np.float32) if side.test is None else _real_rows(side.test, side)
+    heard = _hear(clips, side, Y, T, seed, reasons)
+    alike = _compare(clips, side, Y, T, seed, reasons)
     faults = None if side.test is None or not len(side.test) else quality(list(read_clips(side.test, duration=None)))
     return Report(
         n=len(clips),
@@ -101,9 +103,11 @@ def evaluate(
             recognition_rate=heard.real_rate,
             inception_score=heard.real_inception,
             frechet_distance=heard.real_frechet,
+            diversity=alike.real_diversity,
             copies=alike.copies.held_out if alike.copies else None,
             quality=faults,
         ),
+        n_labels=len(side.recogniser.label_names) if side.recogniser else 0,
         reasons=reasons,
         notes=_notes(clips, side),
     )
@@ -138,6 +142,7 @@ class _Heard:
 @dataclass(frozen=True, kw_only=True)
 class _Alike:
     diversity: Diversity | None = None
+    real_diversity: Diversity | None = None
     copies: Copies | None = None
     copied: tuple[tuple[str, str, float], ...] = ()
 
@@ -198,81 +203,92 @@ def _real_rows(dataset: Dataset, side: _Side) -> np.ndarray:
     return stack(read_clips(dataset, sr=side.spec.sr), length=side.length)
 
 
-def _hear(clips: Clips, side: _Side, seed: int, reasons: dict[str, str]) -> _Heard:
-    """What the recogniser says of generated and of held-out clips."""
+def _hear(clips: Clips, side: _Side, Y: np.ndarray, T: np.ndarray, seed: int, reasons: dict[str, str]) -> _Heard:
+    """What the recogniser says of generated clips `Y` and of held-out clips `T`."""
     ears = side.recogniser
     if ears is None:
         reasons.update(dict.fromkeys(("recognition_rate", "inception_score", "frechet_distance"), side.deaf))
         return _Heard()
-    index = {name: i for i, name in enumerate(ears.label_names)}
-    Y = _rows(clips, side)
-    p = ears.predict_proba(Y, sr=side.spec.sr)
-    recognition = score = frechet = None
+    E, E_real = ears.embed(Y, sr=side.spec.sr), ears.embed(T, sr=side.spec.sr)
+    p, q = ears.probabilities(E), ears.probabilities(E_real)
     if clips.labels is None:
         reasons["recognition_rate"] = "the generated clips have no labels"
-    else:
-        recognition = recognition_rate(p, [index[label] for label in clips.labels], label_names=ears.label_names)
-    if len(clips) >= 2:
-        score = inception_score(p)
-    else:
+    if len(clips) < 2:
         reasons["inception_score"] = "it needs 2 clips"
-    card = ears.card.get("test", {})
-    real_rate, real_score, real_frechet = card.get("accuracy"), card.get("inception_score"), None
-    if side.test is not None and len(side.test):
-        T = _real_rows(side.test, side)
-        q = ears.predict_proba(T, sr=side.spec.sr)
-        if any(side.test.labels):
-            real_rate = recognition_rate(q, [index[label] for label in side.test.labels]).rate
-        real_score = inception_score(q) if len(q) >= 2 else None
-        frechet, real_frechet = _frechet(ears, Y, T, side, seed)
+    frechet, real_frechet = _frechet(ears, E, E_real, side, seed)
     if frechet is None:
         reasons["frechet_distance"] = side.absent or "it needs 2 generated, 2 training and 2 held-out clips"
+    tested = _tested(ears) if side.test is None else {}  # without the clips, the card knows
+    found = _recognition(p, clips.labels, ears)
+    real = _recognition(q, side.test.labels if side.test is not None and side.label_names else None, ears)
     return _Heard(
-        recognition=recognition,
-        inception_score=score,
+        recognition=found,
+        inception_score=inception_score(p) if len(p) >= 2 else None,
         frechet_distance=frechet,
-        real_rate=real_rate,
-        real_inception=real_score,
+        real_rate=real.rate if real else tested.get("accuracy"),
+        real_inception=inception_score(q) if len(q) >= 2 else tested.get("inception_score"),
         real_frechet=real_frechet,
     )
 
 
-def _frechet(ears: Recogniser, Y: np.ndarray, T: np.ndarray, side: _Side, seed: int) -> tuple[float | None, float | None]:
+def _recognition(p: np.ndarray, labels: tuple[str, ...] | None, ears: Recogniser) -> Recognition | None:
+    if not labels:
+        return None
+    index = {name: i for i, name in enumerate(ears.label_names)}
+    return recognition_rate(p, [index[label] for label in labels], label_names=ears.label_names)
+
+
+def _frechet(ears: Recogniser, E: np.ndarray, E_real: np.ndarray, side: _Side, seed: int) -> tuple[float | None, float | None]:
     """Distance to training clips of equally many generated and held-out clips."""
-    n = min(len(Y), len(T))
+    n = min(len(E), len(E_real))
     if n < 2 or side.train is None or len(side.train) < 2:
         return None, None
     gen = np.random.default_rng(seed)
     some = side.train.subset(np.sort(gen.permutation(len(side.train))[:MAX_EMBEDDED]))
-    train = ears.embed(_real_rows(some, side), sr=side.spec.sr)
-    pick = [np.sort(gen.permutation(len(rows))[:n]) for rows in (Y, T)]
-    a, b = ears.embed(Y[pick[0]], sr=side.spec.sr), ears.embed(T[pick[1]], sr=side.spec.sr)
+    train = np.concatenate([ears.embed(_real_rows(part, side), sr=side.spec.sr) for part in _parts(some)])
+    a, b = (rows[gen.permutation(len(rows))[:n]] for rows in (E, E_real))
     return frechet_distance(a, train), frechet_distance(b, train)
 
 
-def _compare(clips: Clips, side: _Side, seed: int, reasons: dict[str, str]) -> _Alike:
+def _compare(clips: Clips, side: _Side, Y: np.ndarray, T: np.ndarray, seed: int, reasons: dict[str, str]) -> _Alike:
     """Generated clips beside one another and beside the training clips."""
     if side.train is None or len(side.train) < 2:
         reasons.update(dict.fromkeys(("diversity", "copies"), side.absent or "the reference has fewer than 2 training clips"))
         return _Alike()
     gen = np.random.default_rng(seed)
-    F = fingerprints(_rows(clips, side), side.spec)
-    real = np.concatenate([fingerprints(_real_rows(part, side), side.spec) for part in _parts(side.train)])
-    held_out = fingerprints(_real_rows(side.test, side), side.spec) if side.test is not None and len(side.test) else None
-    index = {name: i for i, name in enumerate(side.label_names)}
-    labelled = clips.labels is not None and any(side.train.labels)
-    labels = np.array([index[label] if labelled else 0 for label in clips.labels or [""] * len(clips)])
-    real_labels = side.train.label_indices if labelled else np.zeros(len(real), dtype=np.int64)
-    k = max(labels.max(), real_labels.max()) + 1
-    if np.any((np.bincount(labels, minlength=k) >= 2) & (np.bincount(real_labels, minlength=k) >= 2)):
-        spread = diversity(F, labels, real, real_labels, rng=gen)
-    else:
-        spread, reasons["diversity"] = None, "no label has 2 generated and 2 training clips" if labelled else "it needs 2 clips"
-    found = nearest_training_clip(F, real, held_out=held_out, rng=gen)
+    F, F_real = fingerprints(Y, side.spec), fingerprints(T, side.spec)
+    training = np.concatenate([fingerprints(_real_rows(part, side), side.spec) for part in _parts(side.train)])
+    labels, train_labels = _label_numbers(clips.labels, side), _label_numbers(side.train.labels if clips.labels else None, side)
+    test_labels = _label_numbers(side.test.labels if side.test is not None and clips.labels else None, side)
+    spread = _spread(F, labels, training, train_labels, gen)
+    if spread is None:
+        reasons["diversity"] = "no label has 2 generated and 2 training clips" if labels is not None else "it needs 2 clips"
+    found = nearest_training_clip(F, training, held_out=F_real, rng=gen)
     order = sorted(found.copies, key=lambda i: (found.distances[i], i))
     names = side.train.names
-    copied = tuple((clips.names[i], names[found.nearest[i]], round(float(found.distances[i]), 4)) for i in order)
-    return _Alike(diversity=spread, copies=found, copied=copied)
+    return _Alike(
+        diversity=spread,
+        real_diversity=_spread(F_real, test_labels, training, train_labels, gen),
+        copies=found,
+        copied=tuple((clips.names[i], names[found.nearest[i]], round(float(found.distances[i]), 4)) for i in order),
+    )
+
+
+def _label_numbers(labels: tuple[str, ...] | None, side: _Side) -> np.ndarray | None:
+    """Labels as numbers; None where there are none on either side: then all clips are taken together."""
+    index = {name: i for i, name in enumerate(side.label_names)}
+    if not labels or side.train is None or not any(side.train.labels):
+        return None
+    return np.array([index[label] for label in labels])
+
+
+def _spread(
+    F: np.ndarray, labels: np.ndarray | None, real: np.ndarray, real_labels: np.ndarray | None, gen: np.random.Generator
+) -> Diversity | None:
+    a = np.zeros(len(F), dtype=np.int64) if labels is None else labels
+    b = np.zeros(len(real), dtype=np.int64) if real_labels is None else real_labels
+    often = [set(np.unique(numbers)[np.unique(numbers, return_counts=True)[1] >= 2].tolist()) for numbers in (a, b)]
+    return diversity(F, a, real, b, rng=gen) if often[0] & often[1] else None
 
 
 def _parts(dataset: Dataset) -> Iterator[Dataset]:
@@ -282,8 +298,9 @@ def _parts(dataset: Dataset) -> Iterator[Dataset]:
 
 
 def _describe(clips: Clips) -> str:
-    labels = f" of {len(set(clips.labels))} label(s)" if clips.labels else " without labels"
-    return f"{clips.source}: {len(clips)} clip(s){labels} at {clips.sr} Hz"
+    n_labels = len(set(clips.labels or ()))
+    labels = f" of {n_labels} label{'s'[: n_labels != 1]}" if n_labels else " without labels"
+    return f"{clips.source}: {len(clips)} clip{'s'[: len(clips) != 1]}{labels} at {clips.sr} Hz"
 
 
 def _tested(recogniser: Recogniser | None) -> dict[str, Any]:
@@ -307,9 +324,9 @@ def _notes(clips: Clips, side: _Side) -> tuple[str, ...]:
     longest = side.length / side.spec.sr
     cut = sum(len(y) > longest * clips.sr for y in clips.waveforms)
     if cut:
-        notes.append(f"{cut} clip(s) are longer than {longest:.2f} s; only that much was compared.")
+        notes.append(f"Of clips longer than {longest:.2f} s ({cut} of {len(clips)}) only that much was compared.")
     if clips.skipped:
-        notes.append(f"{len(clips.skipped)} damaged file(s) were left out: {'; '.join(clips.skipped[:3])}")
+        notes.append(f"Damaged files were left out ({len(clips.skipped)}): {'; '.join(clips.skipped[:3])}")
     if side.train is not None and len(side.train) < side.n_train:
         notes.append(f"Compared with {len(side.train)} of {side.n_train} training clips.")
     kept = side.recogniser.card.get("kept", "") if side.recogniser else ""

@@ -25,7 +25,9 @@ class Real:
     n : int
         Real clips that were held out, which most numbers are measured on.
     recognition_rate, inception_score, frechet_distance, copies : float or None
-        Of the held-out clips.
+        Of the held-out clips; `copies` is the share of false alarms.
+    diversity : Diversity or None
+        Of the held-out clips, relative to training clips.
     quality : Quality or None
         Of the held-out clips.
     """
@@ -34,6 +36,7 @@ class Real:
     recognition_rate: float | None = None
     inception_score: float | None = None
     frechet_distance: float | None = None
+    diversity: Diversity | None = None
     copies: float | None = None
     quality: Quality | None = None
 
@@ -64,6 +67,8 @@ class Report:
         Plain faults.
     real : Real
         The same for real clips.
+    n_labels : int
+        Labels that the recogniser tells apart; 0 where there is none.
     reasons : mapping of str to str
         Why a number is None.
     notes : tuple of str
@@ -82,15 +87,17 @@ class Report:
     frechet_distance: float | None
     quality: Quality
     real: Real
+    n_labels: int = 0
     reasons: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data for JSON: None for what could not be measured, never NaN."""
         r, d, c = self.recognition, self.diversity, self.copies
-        real = {name: value for name, value in vars(self.real).items() if name != "quality"}
+        real = {**vars(self.real), "diversity": _get(self.real.diversity, "ratio"), "distinct": _get(self.real.diversity, "distinct")}
         return {
             "n": self.n,
+            "n_labels": self.n_labels,
             "generated": self.generated,
             "reference": self.reference,
             "ears": self.ears,
@@ -104,7 +111,7 @@ class Report:
             "copied": [{"clip": a, "training_clip": b, "distance": distance} for a, b, distance in self.copied],
             "frechet_distance": self.frechet_distance,
             "quality": self.quality.to_dict(),
-            "real": {**real, "quality": self.real.quality and self.real.quality.to_dict()},
+            "real": {**real, "quality": self.real.quality.to_dict() if self.real.quality else None},
             "reasons": dict(self.reasons),
             "notes": list(self.notes),
         }
@@ -112,8 +119,7 @@ class Report:
     def rows(self) -> list[tuple[str, str, str, str]]:
         """The table: measure, generated, real, and what it means."""
         real, d, c, r = self.real, self.diversity, self.copies, self.recognition
-        one = 1.0 if d else None
-        best = f"1 to {len(r.label_names)}" if r else "from 1 up"
+        best = f"1 to {self.n_labels}" if self.n_labels else "from 1 up"
         interval = f"as their label; {_percent(r.low)} to {_percent(r.high)} with 95 % confidence" if r else ""
         distinct = f"{d.generated_distinct:.1f} of {d.per_label:.1f} per label; of as many real ones {d.real_distinct:.1f}" if d else ""
         faults = [
@@ -123,8 +129,13 @@ class Report:
         return [
             ("recognised", _percent(_get(r, "rate")), _percent(real.recognition_rate), interval),
             ("Inception Score", _plain(self.inception_score), _plain(real.inception_score), f"{best}: sure of each clip, all labels heard"),
-            ("diversity", _plain(_get(d, "ratio")), _plain(one), "distance of clips of one label; 0 is always the same"),
-            ("distinct clips", _plain(_get(d, "distinct")), _plain(one), distinct),
+            (
+                "diversity",
+                _plain(_get(d, "ratio")),
+                _plain(_get(real.diversity, "ratio")),
+                "distance of clips of one label; 0 is always the same",
+            ),
+            ("distinct clips", _plain(_get(d, "distinct")), _plain(_get(real.diversity, "distinct")), distinct),
             ("copies", _percent(_get(c, "share")), _percent(real.copies), "nearer to a training clip than real clips are"),
             ("nearest training clip", _plain(_get(c, "ratio")), _plain(1.0 if c else None), "distance relative to real clips; 0 is a copy"),
             (

@@ -213,7 +213,7 @@ def _spread(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float, float]:
     """Mean distances and distinct clips of equally many generated and real clips of one label."""
     off = ~np.eye(len(a), dtype=bool)
     a_distance, b_distance = clip_distances(a, a), clip_distances(b, b)
-    radius = float(np.median(b_distance[off])) / 2.0
+    radius = float(np.median(b_distance[off])) / 3.0
     return (
         float(a_distance[off].mean(dtype=np.float64)),
         float(b_distance[off].mean(dtype=np.float64)),
@@ -235,7 +235,7 @@ def distinct_clips(distances: np.ndarray, *, radius: float) -> int:
     distances : np.ndarray [shape=(n, n)]
         Of every clip to every other (:func:`clip_distances`).
     radius : float >= 0
-        Clips this near count as the same. :func:`diversity` uses half the median distance of real clips of the label.
+        Clips this near count as the same. :func:`diversity` uses a third of the median distance of real clips of the label.
 
     Returns
     -------

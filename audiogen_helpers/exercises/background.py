@@ -41,6 +41,6 @@ def check_octave(y: np.ndarray, *, sr: int) -> None:
     expect(abs(peak - 0.5) < 0.01, f"the peak should be 0.5; yours is {peak:.3f}.")
     f0 = pitch_of(y, sr=sr)
     expect(f0 > 0.0, "no steady pitch can be heard.")
-    off = cents(f0, reference=440.0)
+    off = float(cents(f0, reference=440.0))
     expect(abs(off) < 10.0, f"the pitch is {f0:.1f} Hz, {off:+.0f} cents from one octave above 220 Hz.")
     passed("One octave above 220 Hz is 440 Hz, and the peak is 0.5.")

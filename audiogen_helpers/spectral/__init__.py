@@ -18,14 +18,9 @@ Examples
 
 from __future__ import annotations
 
-from audiogen_helpers.spectral.inversion import (
-    griffin_lim,
-    log_mel_to_audio,
-    mel_error,
-    mel_to_audio,
-    mel_to_magnitude,
-    spectral_convergence,
-)
+from audiogen_helpers.spectral.distances import mel_error, spectral_convergence
+from audiogen_helpers.spectral.inversion import griffin_lim, log_mel_to_audio, mel_to_audio
+from audiogen_helpers.spectral.magnitudes import mel_to_magnitude
 from audiogen_helpers.spectral.mel import db_to_mel, log_mel, mel, mel_filters, mfcc, scale, unscale
 from audiogen_helpers.spectral.mu_law import mu_law_decode, mu_law_encode
 from audiogen_helpers.spectral.settings import MelSpec

@@ -190,28 +190,28 @@ def frames_to_signal(D: np.ndarray, spec: MelSpec, length: int) -> np.ndarray:
 class RoundTrip:
     """From a spectrum to its waveform and back to the spectrum, again and again, in memory that is set aside once.
 
-    The waveform is 0 before its start and after its end, at `length` samples.
+    The waveform is 0 before its start and after its end, at `length` samples. `clips` is the most that come at once.
     """
 
-    def __init__(self, shape: tuple[int, ...], spec: MelSpec, length: int, dtype: Any) -> None:
-        clips, frames, _ = shape
-        self.spec, self.window = spec, window(spec.n_fft, dtype)
-        sums = window_sum(spec.n_fft, spec.hop_length, frames, dtype)
-        half = spec.n_fft // 2
+    def __init__(self, clips: int, frames: int, spec: MelSpec, length: int, dtype: Any) -> None:
+        n_fft, hop_length = spec.n_fft, spec.hop_length
+        self.spec, self.window = spec, window(n_fft, dtype)
+        sums = window_sum(n_fft, hop_length, frames, dtype)
+        inside = slice(n_fft // 2, n_fft // 2 + min(length, len(sums) - n_fft // 2))
         self.inverse_sums = np.zeros_like(sums)
-        inside = slice(half, half + min(length, len(sums) - half))
         self.inverse_sums[inside] = 1.0 / sums[inside]
-        self.hops = np.empty((clips, frames + hops_per_frame(spec.n_fft, spec.hop_length) - 1, spec.hop_length), dtype=dtype)
+        self.hops = np.empty((clips, frames + hops_per_frame(n_fft, hop_length) - 1, hop_length), dtype=dtype)
         self.padded = self.hops.reshape(clips, -1)[:, : len(sums)]
-        self.pieces = cut(self.padded, spec.n_fft, spec.hop_length)
-        self.windowed = np.empty((clips, frames, spec.n_fft), dtype=dtype)
+        self.pieces = cut(self.padded, n_fft, hop_length)
+        self.windowed = np.empty((clips, frames, n_fft), dtype=dtype)
 
     def __call__(self, D: np.ndarray) -> np.ndarray:
         """Spectrum ``(clips, frames, bins)`` of the waveform of `D`."""
         from scipy.fft import irfft, rfft
 
+        n = len(D)
         pieces = irfft(D, n=self.spec.n_fft, axis=-1)
         pieces *= self.window
-        overlap_add(pieces, self.spec.hop_length, out=self.hops)
-        self.padded *= self.inverse_sums
-        return rfft(np.multiply(self.pieces, self.window, out=self.windowed), axis=-1)
+        overlap_add(pieces, self.spec.hop_length, out=self.hops[:n])
+        self.padded[:n] *= self.inverse_sums
+        return rfft(np.multiply(self.pieces[:n], self.window, out=self.windowed[:n]), axis=-1)
