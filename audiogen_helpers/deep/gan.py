@@ -1,4 +1,6 @@
-"""The document's generative adversarial network of dense layers. It collapses, and is kept so: that is its lesson.
+"""The document's generative adversarial network of dense layers, with Keras' own settings of Adam, under which it collapses.
+
+That is its lesson, so it is kept. With ``beta_1=0.5`` it does not collapse, and does not speak either.
 
 Chapter: chapters/practice/training.ipynb
 """
@@ -148,8 +150,8 @@ class DenseGanTraining:
         self.shape, seed = (int(X.shape[1]), int(X.shape[2])), check_seed(seed)
         self.generator = generator_network(self.shape, latent=self.settings["latent"], seed=2 * seed)
         self.discriminator = discriminator(self.shape, seed=2 * seed + 1)
-        rate = self.settings["learning_rate"]
-        self._optimizers = [_keras().optimizers.Adam(rate, beta_1=0.5) for _ in range(2)]
+        rate, beta_1 = self.settings["learning_rate"], self.settings["beta_1"]
+        self._optimizers = [_keras().optimizers.Adam(rate, beta_1=beta_1) for _ in range(2)]
         for optimizer, network in zip(self._optimizers, (self.generator, self.discriminator), strict=True):
             optimizer.build(network.trainable_variables)
         self._indices_at = epoch_batches(len(X), batch_size=self.settings["batch_size"], seed=seed)

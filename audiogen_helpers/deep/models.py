@@ -55,12 +55,13 @@ MODELS = Registry(
     "model",
     Entry(
         name="gan-dense",
-        summary="The document's dense GAN, without labels: collapses to one spectrogram, and shows why.",
+        summary="The document's dense GAN, without labels, with Keras' own Adam: it collapses to one spectrogram.",
         target="audiogen_helpers.deep.gan:DenseGan",
         parameters=(
             Parameter(name="latent", default=100, low=1, high=65536, help="Random numbers that a spectrogram is made from."),
             Parameter(name="batch_size", default=64, unit="clips", low=1, high=65536, help="Clips that a step learns from."),
-            Parameter(name="learning_rate", default=2e-4, low=1e-8, high=1.0, help="Of both networks."),
+            Parameter(name="learning_rate", default=1e-3, low=1e-8, high=1.0, help="Of both networks."),
+            Parameter(name="beta_1", default=0.9, low=0.0, high=0.999, help="Adam's momentum: 0.5 avoids the collapse."),
         ),
         extra={"labels": False},
     ),
@@ -104,7 +105,7 @@ def check_settings(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     Examples
     --------
     >>> check_settings("gan-dense", {"batch_size": 32})
-    {'latent': 100, 'batch_size': 32, 'learning_rate': 0.0002}
+    {'latent': 100, 'batch_size': 32, 'learning_rate': 0.001, 'beta_1': 0.9}
     """
     parameters = {p.name: p for p in MODELS[model].parameters}
     unknown = [name for name in settings if name not in parameters]
