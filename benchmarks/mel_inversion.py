@@ -12,6 +12,7 @@ busy machine does not count in it.
 error = ||mel(y) - M|| / ||M|| over the batch; dB = root mean square difference of the log-mel values, floor at -80 dB.
 """
 
+# ruff: noqa: E402 (the number of threads must be set before numpy loads)
 from __future__ import annotations
 
 import os

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from audiogen_helpers.deep.backend import tensorflow
-from audiogen_helpers.deep.flow import SILENT, Flow, FlowTraining, follow
+from audiogen_helpers.deep.flow import SILENT, Flow, FlowTraining, _quiet_end, follow
 from audiogen_helpers.deep.models import MODELS, check_settings
 from audiogen_helpers.deep.network import NUMPY, NetworkSize, initial_weights, tensorflow_ops, velocity
 from audiogen_helpers.deep.optimizers import Adam
@@ -189,6 +189,18 @@ def test_nothing_near_the_floor_is_left_over(learned):
     made = learned[0].sample(np.array([0, 1, 2]), seed=0)
     assert (made == -1.0).any()
     assert not ((made > -1.0) & (made < SILENT)).any()
+
+
+def test_a_clip_ends_with_its_last_sounding_frame():
+    X = np.full((2, 4, 6), -1.0, np.float32)
+    X[0, :, 1] = 0.2
+    X[0, 0, 4] = -0.9  # a ripple in one band, long after
+    X[0, 1, 0] = -0.97  # near the floor, before
+    kept = _quiet_end(X)
+    np.testing.assert_array_equal(np.argwhere((kept > -1.0).any(axis=1)), [[0, 1]])
+    np.testing.assert_array_equal(kept[0, :, 1], np.full(4, 0.2, np.float32))
+    assert not (kept[1] > -1.0).any()
+    assert X[0, 0, 4] == np.float32(-0.9)
 
 
 def test_a_flow_survives_its_arrays(learned):

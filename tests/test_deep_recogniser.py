@@ -98,13 +98,13 @@ def test_augmentation_moves_clips_both_ways_and_adds_noise_to_some():
     assert onset.min() < 17
     assert onset.max() > 30
     noisy = np.median(changed, axis=(1, 2)) > -79.0
-    assert 0.2 < noisy.mean() < 0.5  # every second one, less what is fainter than the floor
+    assert 0.3 < noisy.mean() < 0.55  # every second one, less what is fainter than the floor
 
 
 def test_silence_stays_silence_where_no_noise_is_added():
     changed = augment(np.full((20, 64, 64), -80.0), floor_db=-80.0, rng=0)
-    assert np.isfinite(changed).all()
-    assert (changed.max(axis=(1, 2)) <= 0.0).all()
+    assert set(np.unique(changed.max(axis=(1, 2))).tolist()) == {-80.0, 0.0}
+    assert (changed.min() == -80.0).all()
 
 
 def test_background_has_the_level_that_was_asked_for():

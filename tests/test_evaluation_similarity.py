@@ -107,6 +107,16 @@ def test_diversity_of_collapse_is_zero_and_of_real_clips_one(words):
     assert varied.distinct == pytest.approx(1.0, abs=0.15)
 
 
+def test_the_mean_distance_is_over_different_clips(words):
+    F = fingerprints(words[:4], SPEC)
+    found = diversity(F[:2], [0, 0], F[2:], [0, 0], rng=0)
+    distances = clip_distances(F, F)
+    assert found.generated_distance == pytest.approx((distances[0, 1] + distances[1, 0]) / 2, rel=1e-5)
+    assert found.real_distance == pytest.approx((distances[2, 3] + distances[3, 2]) / 2, rel=1e-5)
+    assert found.ratio == pytest.approx(found.generated_distance / found.real_distance)
+    assert found.per_label == 2.0
+
+
 def test_collapse_that_trembles_is_still_collapse(words):
     rng = np.random.default_rng(0)
     Y = np.stack([in_noise(later(rng.uniform(0.1, 1) * words[i % 3], int(rng.integers(0, 800))), 30, seed=i) for i in range(60)])

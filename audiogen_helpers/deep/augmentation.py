@@ -46,9 +46,9 @@ def augment(L: np.ndarray, *, floor_db: float, rng: RNGLike) -> np.ndarray:
     noisy = np.where(gen.random((n, 1, 1)) < 0.5, background(L.shape, level_db=gen.uniform(-70.0, -20.0, n), rng=gen), -np.inf)
     L = 10.0 * np.logaddexp(0.1 * np.log(10) * L, 0.1 * np.log(10) * noisy) / np.log(10)
     L = np.where(_gaps(L.shape, gen), floor_db, L)
-    L = L + gen.uniform(-20.0, 0.0, (n, 1, 1))  # what was faint falls below the floor
-    L = np.maximum(L, floor_db)
-    return np.maximum(L - L.max(axis=(1, 2), keepdims=True), floor_db).astype(np.float32)
+    loudest = L.max(axis=(1, 2), keepdims=True)
+    level = gen.uniform(-20.0, 0.0, (n, 1, 1))  # fainter clips lose what falls below the floor
+    return np.where((loudest > floor_db) & (L - loudest + level > floor_db), L - loudest, floor_db).astype(np.float32)
 
 
 def _warp(L: np.ndarray, floor_db: float, gen: np.random.Generator) -> np.ndarray:

@@ -25,7 +25,8 @@ from audiogen_helpers.errors import ModelError, ParameterError
 
 __all__ = ["Flow", "FlowTraining", "follow"]
 
-# Features this near to the floor become the floor, so that what follows the last word is silence and not the code's ripple.
+# 2 dB above an 80 dB floor. Features nearer to the floor become the floor; and where all frames to come are nearer to it on the
+# mean over their bands, the clip has ended. Without this the code's ripple would go on as hiss after the last word.
 SILENT = -0.95
 CHUNK = 512
 
@@ -145,7 +146,7 @@ class Flow:
         parts = [slice(start, start + CHUNK) for start in range(0, len(labels), CHUNK)]
         codes = [self._codes(noise[part], labels[part], settings) for part in parts]
         X = np.concatenate([self.pca.decode(z) for z in codes]) if codes else np.empty((0, self.shape[0] * self.shape[1]), np.float32)
-        return np.clip(np.where(X < SILENT, -1.0, X), -1.0, 1.0).astype(np.float32).reshape(-1, *self.shape)
+        return _quiet_end(np.clip(X, -1.0, 1.0).astype(np.float32).reshape(-1, *self.shape))
 
     def _codes(self, noise: np.ndarray, labels: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
         nothing = np.full(len(labels), self.n_labels)
@@ -161,6 +162,13 @@ class Flow:
             return free + guidance * (v - free)
 
         return follow(field, noise, steps=settings["sample_steps"])
+
+
+def _quiet_end(X: np.ndarray) -> np.ndarray:
+    """Features with silence where they are near the floor, and after the last frame that is not (on the mean of its bands)."""
+    sounding = X.mean(axis=1) > SILENT
+    goes_on = np.cumsum(sounding[:, ::-1], axis=1)[:, ::-1] > 0
+    return np.where(goes_on[:, None, :] & (X >= SILENT), X, np.float32(-1.0))
 
 
 class FlowTraining:

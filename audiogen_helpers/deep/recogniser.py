@@ -109,10 +109,9 @@ class Recogniser:
     def embed(self, Y: np.ndarray, *, sr: int) -> np.ndarray:
         """64 numbers that describe each clip, before the decision: ``(n, 64)`` float32, >= 0. Arguments as :meth:`predict_proba`."""
         sr = check_sr(sr)
-        Y = check_array(Y, name="Y", ndim=2)
-        if not len(Y):
+        if np.ndim(Y) == 2 and not len(Y):
             return np.zeros((0, self.weights["label"].shape[0]), dtype=np.float32)
-        check_audio(Y, name="Y")
+        Y = check_array(check_audio(Y, name="Y"), name="Y", ndim=2)
         return np.concatenate([self._embed(Y[start : start + BATCH], sr) for start in range(0, len(Y), BATCH)])
 
     def _embed(self, Y: np.ndarray, sr: int) -> np.ndarray:
@@ -292,7 +291,7 @@ class RecogniserTraining:
 
 
 def _check_training(Y: np.ndarray, labels: np.ndarray, *, n_labels: int) -> tuple[np.ndarray, np.ndarray]:
-    Y = check_audio(check_array(Y, name="Y", ndim=2), name="Y")
+    Y = check_array(check_audio(Y, name="Y"), name="Y", ndim=2)
     found = check_array(labels, name="labels", ndim=1, low=0, high=n_labels - 1).astype(np.int64)
     if len(found) != len(Y):
         raise ParameterError(f"labels must have one number per clip, {len(Y)}; received {len(found)}")
@@ -311,7 +310,8 @@ def _levels(Y: np.ndarray, spec: MelSpec) -> np.ndarray:
 
 def _relative(L: np.ndarray, floor_db: float) -> np.ndarray:
     loudest = L.max(axis=(1, 2), keepdims=True)
-    return np.maximum(np.where(loudest > floor_db, L - loudest, floor_db), floor_db).astype(np.float32)
+    heard = np.minimum(L, L - loudest) > floor_db
+    return np.where(heard, L - loudest, floor_db).astype(np.float32)
 
 
 def _features(L: np.ndarray, spec: MelSpec) -> np.ndarray:
