@@ -128,6 +128,12 @@ def test_batches_are_a_pure_function_of_seed_and_step():
     np.testing.assert_allclose(batch["wanted"][0], 1 / 3, rtol=1e-6)
 
 
+def test_every_step_changes_the_clips_anew():
+    Y = np.tile(sounds(1)[0][:1], (6, 1))
+    training = RecogniserTraining(Y, np.arange(6) % 3, label_names=LABELS, sr=8000, seed=0)
+    assert (training.batch_at(3)["x"][10:] != training.batch_at(4)["x"][10:]).any(axis=(1, 2, 3)).mean() > 0.9
+
+
 # Training
 
 

@@ -73,6 +73,10 @@ def test_good_clips_read_well(good, reference, judge):
     assert report.frechet_distance >= 0.0
     assert report.real.n == 6
     assert report.real.recognition_rate == judge.card["test"]["accuracy"]
+    assert report.real.inception_score == pytest.approx(judge.card["test"]["inception_score"], abs=1e-3)
+    assert report.real.copies == 0.0
+    assert report.real.diversity.ratio > 0.5
+    assert report.real.quality.silent == 0.0
     assert not report.reasons
     assert report.quality.silent == 0.0
 

@@ -41,7 +41,7 @@ pytestmark = pytest.mark.pages
 # Plays each player without sound until its clock moves; returns what is wrong with it, or nothing.
 PLAY = """async () => {
   const happens = (event, what, act) => new Promise((done, fail) => {
-    setTimeout(() => fail(`${what} in 10 s`), 10000);
+    setTimeout(() => fail(`${what} in 30 s`), 30000);
     event.forEach(([target, name, good]) => target.addEventListener(name, () => good() && done()));
     act();
   });
@@ -53,7 +53,8 @@ PLAY = """async () => {
       const declared = parseFloat(audio.dataset.seconds);
       if (!(Math.abs(audio.duration - declared) < 0.02)) wrong.push(`${name}: ${audio.duration} s instead of ${declared} s`);
       audio.muted = true;
-      const moves = [[audio, 'timeupdate', () => audio.currentTime > 0], [audio, 'ended', () => true]];
+      const moved = () => audio.currentTime > 0 || audio.played.length > 0;
+      const moves = [[audio, 'timeupdate', moved], [audio, 'ended', moved], [audio, 'pause', moved]];
       await happens(moves, 'does not play', () => audio.play());
       audio.pause();
     } catch (error) { wrong.push(`${name}: ${error}`); }

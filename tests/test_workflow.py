@@ -284,6 +284,21 @@ def test_samples_are_spread_evenly(model):
     assert Y.tobytes() == trained.sample(5, seed=2)[0].tobytes()
 
 
+def test_after_its_last_sounding_frame_a_clip_is_digital_silence_and_its_file_ends(model, tmp_path, monkeypatch):
+    trained = workflow.load(model)
+    X = np.full((2, *trained.generator.shape), -1.0, np.float32)
+    X[0, 10:20, 2:5] = 0.5
+    monkeypatch.setattr(type(trained.generator), "sample", lambda *_, **__: X)
+    Y, _ = trained.sample(2)
+    end = 4 * 128 + 256
+    assert np.abs(Y[0, :end]).max() > 0.01
+    assert not Y[0, end:].any()
+    assert not Y[1].any()
+    first, second = workflow.sample_to_folder(model, tmp_path / "out", n=2)
+    assert 4 * 128 - 256 < audio.info(first).length <= end
+    assert audio.info(second).length == 128
+
+
 def test_spreading_differs_by_one_at_most():
     for n in (1, 9, 10, 11, 25):
         counts = np.bincount(spread(n, tuple("0123456789")), minlength=10)

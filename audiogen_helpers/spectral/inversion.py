@@ -187,18 +187,17 @@ def _invert(X: np.ndarray, spec: MelSpec, *, is_mel: bool, n_iter: int, momentum
 def _start_phases(S: np.ndarray, spec: MelSpec, offsets: np.ndarray) -> np.ndarray:
     """Magnitudes with phases: each bin starts at its offset and turns at the frequency of the sound around it.
 
-    That frequency is the centre of mass of seven bins, its distance from the bin doubled: bins beside a peak are drawn to
-    the peak, as they are in the transform of a steady tone.
+    That frequency is the centre of energy of five bins: the bins beside a peak turn with the peak, as they do in the
+    transform of a steady tone.
     """
     n_bins = S.shape[-1]
-    around = np.pad(S, ((0, 0), (0, 0), (3, 3)))
-    mass, moment = np.full_like(S, np.finfo(S.dtype).tiny), np.zeros_like(S)
-    for away in range(-3, 4):
-        near = around[..., 3 + away : 3 + away + n_bins]
-        mass += near
+    around = np.pad(S * S, ((0, 0), (0, 0), (2, 2)))
+    energy, moment = np.full_like(S, np.finfo(S.dtype).tiny), np.zeros_like(S)
+    for away in range(-2, 3):
+        near = around[..., 2 + away : 2 + away + n_bins]
+        energy += near
         moment += away * near
-    turns = np.divide(moment, mass, out=moment)  # of each bin from one frame to the next
-    turns *= 2.0
+    turns = np.divide(moment, energy, out=moment)  # of each bin from one frame to the next
     turns += np.arange(n_bins, dtype=S.dtype)
     turns *= spec.hop_length / spec.n_fft
     turns -= np.floor(turns)  # so that the sum over many frames stays exact

@@ -30,7 +30,8 @@ class MelSpec:
     n_fft : even int >= 4
         Samples per frame. The transform has ``n_bins = 1 + n_fft // 2`` frequencies, ``sr / n_fft`` Hz apart.
     hop_length : int, 1 to ``n_fft // 2``
-        Samples from one frame to the next. More would leave samples that no frame sees.
+        Samples from one frame to the next. Beyond ``n_fft // 4``, the last samples of a sound may lie where only the edge
+        of one window reaches, and come back less exactly; beyond ``n_fft // 2`` some would not come back at all.
     n_mels : int > 0
         Mel bands.
     fmin, fmax : float, ``0 <= fmin < fmax <= sr / 2``

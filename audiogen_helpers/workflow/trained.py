@@ -100,6 +100,9 @@ class Trained:
 
     def _audio(self, X: np.ndarray, seed: int) -> np.ndarray:
         Y = spectral.log_mel_to_audio(spectral.unscale(X, self.spec), self.spec, rng=seed, length=self.length)
+        sounding = (X > -1.0).any(axis=1) * np.arange(1, X.shape[2] + 1)
+        ends = np.where(sounding.any(axis=1), (sounding.max(axis=1) - 1) * self.spec.hop_length + self.spec.n_fft // 2, 0)
+        Y = np.where(np.arange(self.length) < ends[:, None], Y, 0.0)  # where no frame reaches, rounding errors are left: 1e-6
         peak = np.abs(Y).max(axis=-1, keepdims=True)
         return (Y / np.maximum(1.0, peak / 0.99)).astype(np.float32)
 
