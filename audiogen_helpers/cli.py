@@ -151,7 +151,7 @@ def evaluate(
     """Measure generated clips against real ones: recognised, varied, copied?"""
     from audiogen_helpers import evaluation
 
-    report = evaluation.evaluate(generated, reference, seed=seed)
+    report = evaluation.evaluate(generated, reference, seed=seed, progress=not as_json)
     typer.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False) if as_json else str(report))
 
 

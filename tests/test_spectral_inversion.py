@@ -50,7 +50,7 @@ def test_more_iterations_are_better_and_stay_stable(power):
     errors = [spectral.mel_error(spectral.mel_to_audio(M, spec, n_iter=n, rng=0, length=LENGTH), M, spec) for n in (0, 8, 32, 200)]
     assert errors[0] > errors[1] > errors[2] > errors[3]
     assert errors[0] > 0.2
-    assert errors[3] < 0.02
+    assert errors[3] < 0.04
 
 
 def test_values_that_no_sound_has_do_no_harm():

@@ -116,7 +116,8 @@ def mel_to_audio(M: np.ndarray, spec: MelSpec, *, n_iter: int = 32, rng: RNGLike
 
     References
     ----------
-    Y. Masuyama, N. Ueno and N. Ono (2025), Mel-spectrogram inversion via alternating direction method of multipliers.
+    Y. Masuyama, N. Ueno and N. Ono (2025), Mel-spectrogram inversion via alternating direction method of
+    multipliers, arXiv:2501.05557 (the same freedom, another algorithm).
 
     Examples
     --------
