@@ -17,8 +17,7 @@ def tensorflow() -> Any:
     """The module ``tensorflow`` (Keras 3 inside), imported on the first call: about 3 s.
 
     TensorFlow 2.21 writes messages about processors and missing graphics cards to stderr before any setting can stop it
-    (``TF_CPP_MIN_LOG_LEVEL`` comes too late), and in a notebook they look like errors. The first call holds them back and
-    shows them only if the import fails.
+    (``TF_CPP_MIN_LOG_LEVEL`` comes too late), and in a notebook they look like errors. The first call drops them.
 
     Raises
     ------
@@ -33,30 +32,29 @@ def tensorflow() -> Any:
     """
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
-    with _quiet_stderr() as text:
+    with _quiet_stderr():
         try:
             import tensorflow as tf
 
             tf.constant(0.0)  # starts the runtime, and with it the last of the messages
         except ImportError as error:
-            reason = " ".join((str(error) or "".join(text)).split())[:200]
+            reason = " ".join(str(error).split())[:200]
             raise DependencyError(f"models need TensorFlow 2.18 or later (pip install tensorflow); its import failed: {reason}") from error
     return tf
 
 
 @contextlib.contextmanager
-def _quiet_stderr() -> Iterator[list[str]]:
+def _quiet_stderr() -> Iterator[None]:
     """Send file descriptor 2, which C++ writes to, nowhere for a moment."""
-    text: list[str] = []
     try:
         kept = os.dup(2)
     except OSError:  # no stderr at all
-        yield text
+        yield
         return
     sink = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(sink, 2)
-        yield text
+        yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)

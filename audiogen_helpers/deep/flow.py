@@ -46,11 +46,11 @@ def follow(field: Callable[[np.ndarray, float], np.ndarray], x: np.ndarray, *, s
     Returns
     -------
     x : np.ndarray
-        Where they end. Not further than the last step allows from the true path: with ``v = x``, 100 steps give *e* to 1e-4.
+        Where they end. The error falls with the number of steps: with ``v = x`` from 1, 100 steps come within 2e-4 of *e*.
 
     Examples
     --------
-    >>> bool(abs(follow(lambda x, t: x, np.array([1.0]), steps=100)[0] - np.e) < 2e-2)
+    >>> bool(abs(follow(lambda x, t: x, np.array([1.0]), steps=100)[0] - np.e) < 2e-4)
     True
     """
     h = np.float32(1.0 / check_integer(steps, name="steps", low=1))
