@@ -18,6 +18,7 @@ from audiogen_helpers.errors import ParameterError
 __all__ = ["compare", "play"]
 
 _MIME = {"flac": "audio/flac", "mp3": "audio/mpeg"}
+_ONE_FRAME = 4096  # samples: a FLAC of a single frame does not play in Chromium, so a clip this short is a WAV
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _LOSSLESS_UP_TO = 16_000  # Hz: at the rates of speech, exact sound is small enough; above, MP3 is a quarter of it
 _CAPTION = "font-size:.9em;margin-top:.3em;text-align:left"
@@ -38,7 +39,7 @@ def play(y: np.ndarray, *, sr: int, caption: str, format: str | None = None) -> 
         What to listen for.
     format : {'flac', 'mp3'}, optional
         Exact (16 bit), or a quarter of its size and 27 dB above its own noise. Where it is not given: FLAC up to 16 kHz and at
-        rates that MP3 does not have, MP3 else.
+        rates that MP3 does not have, MP3 else. A clip of at most 4096 samples is a WAV where it would be a FLAC.
 
     Returns
     -------
@@ -165,7 +166,10 @@ def _audio_tag(y: Any, *, sr: int, label: str, format: str | None, name: str) ->
         format = "flac" if sr <= _LOSSLESS_UP_TO or sr not in _MP3_RATES else "mp3"
     format = check_choice(format, name="format", choices=_MIME)
     seconds = y.shape[-1] / sr
-    source = data_uri(audio.encode(y, sr=sr, format=format), mime=_MIME[format])
+    if format == "flac" and y.shape[-1] <= _ONE_FRAME:
+        source = data_uri(audio.encode(y, sr=sr, format="wav"), mime="audio/wav")
+    else:
+        source = data_uri(audio.encode(y, sr=sr, format=format), mime=_MIME[format])
     tag = (
         f'<audio controls preload="metadata" data-seconds="{seconds:.6f}" aria-label="{attribute(label)}" '
         f'style="display:block;width:100%;max-width:32em" src="{source}"></audio>'
