@@ -9,7 +9,7 @@ import pytest
 
 from audiogen_helpers.deep import arrays
 from audiogen_helpers.deep.arrays import load_arrays, load_json, save_arrays, save_json
-from audiogen_helpers.errors import DataError, ModelError
+from audiogen_helpers.errors import DataError, ModelError, ParameterError
 
 ARRAYS = {
     "w": np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -129,3 +129,16 @@ def test_json_round_trip_and_refusals(tmp_path):
     with pytest.raises(ModelError, match=r"c\.json"):
         load_json(tmp_path / "c.json")
     assert json.loads(file.read_text(encoding="utf-8"))["b"] == 1
+
+
+@pytest.mark.parametrize("array", [np.array([{}], dtype=object), np.array(["a"]), np.array([1j])])
+def test_only_real_numbers_are_saved(tmp_path, array):
+    with pytest.raises(ParameterError, match="real numbers"):
+        save_arrays(tmp_path / "a.npz", {"w": array})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_holds_the_given_names_and_no_others(tmp_path):
+    save_arrays(tmp_path / "a.npz", {"w": np.ones(2)})
+    with np.load(tmp_path / "a.npz") as file:
+        assert file.files == ["w"]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from audiogen_helpers._files import atomic_path
-from audiogen_helpers.errors import DataError, ModelError
+from audiogen_helpers.errors import DataError, ModelError, ParameterError
 
 __all__ = ["load_arrays", "load_json", "save_arrays", "save_json"]
 
@@ -32,6 +32,8 @@ def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) 
 
     Raises
     ------
+    ParameterError
+        If an array does not hold real numbers.
     DataError
         If the file cannot be written; an earlier one stays as it was.
 
@@ -43,10 +45,14 @@ def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) 
     (2, 3)
     """
     target = Path(path)
+    numbers: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
+    for name, array in numbers.items():
+        if array.dtype.kind not in "biuf":
+            raise ParameterError(f"arrays[{name!r}] must hold real numbers; received type {array.dtype}")
     try:
         with atomic_path(target) as temporary:
             with open(temporary, "wb") as file:
-                np.savez(file, allow_pickle=False, **{name: np.asarray(array) for name, array in arrays.items()})
+                np.savez(file, **numbers)  # never pickles: checked above (`allow_pickle` is unknown to numpy 2.1, which would store it)
     except DataError:
         raise
     except OSError as error:
