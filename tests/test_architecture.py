@@ -17,8 +17,8 @@ import audiogen_helpers
 PACKAGE = Path(audiogen_helpers.__file__).parent
 ROOT = PACKAGE.parent
 FLOORS = {
-    0: ("errors", "units", "registry", "_validation", "_rng", "_files"),
-    1: ("audio", "spectral", "linear_prediction"),
+    0: ("errors", "units", "registry", "_validation", "_rng", "_files", "_compiled", "_streams"),
+    1: ("audio", "filters", "spectral", "linear_prediction"),
     2: ("synthesis", "transform", "statistical", "deep", "datasets"),
     3: ("workflow", "applications", "evaluation"),
     4: ("display", "exercises"),

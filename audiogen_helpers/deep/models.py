@@ -7,9 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from audiogen_helpers._validation import check_choice, check_integer, check_number
 from audiogen_helpers.deep.trainer import Trainable
-from audiogen_helpers.errors import ParameterError
 from audiogen_helpers.registry import Entry, Parameter, Registry
 
 __all__ = ["MODELS", "Generator", "Training", "check_settings"]
@@ -107,15 +105,4 @@ def check_settings(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     >>> check_settings("gan-dense", {"batch_size": 32})
     {'latent': 100, 'batch_size': 32, 'learning_rate': 0.001, 'beta_1': 0.9}
     """
-    parameters = {p.name: p for p in MODELS[model].parameters}
-    unknown = [name for name in settings if name not in parameters]
-    if unknown:
-        raise ParameterError(f"settings of {model} must be among {', '.join(parameters)}; received {unknown[0]!r}")
-    return {name: _check(p, settings.get(name, p.default)) for name, p in parameters.items()}
-
-
-def _check(p: Parameter, value: Any) -> Any:
-    if p.choices:
-        return check_choice(value, name=p.name, choices=p.choices)
-    number = check_number(value, name=p.name, low=p.low, high=p.high)
-    return check_integer(value, name=p.name) if isinstance(p.default, int) else number
+    return MODELS[model].settings(settings)

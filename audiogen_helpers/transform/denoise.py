@@ -9,10 +9,11 @@ import numpy as np
 
 from audiogen_helpers._validation import check_audio, check_integer, check_number, check_sr
 from audiogen_helpers.errors import ParameterError
+from audiogen_helpers.registry import Entry, Parameter
 from audiogen_helpers.spectral import MelSpec, istft, stft
 from audiogen_helpers.units import db_to_gain
 
-__all__ = ["spectral_gate"]
+__all__ = ["ENTRIES", "spectral_gate"]
 
 _FRAME = 0.05  # s: a few periods of the lowest voice
 _QUIET = 0.1  # share of the frames that stand for the noise where no noise clip is given
@@ -126,3 +127,17 @@ def _gate(power: np.ndarray, limit: np.ndarray) -> np.ndarray:
         votes = 1.0 / (1.0 + ratio**_STEEPNESS)
     share = uniform_filter1d(uniform_filter1d(votes, _BINS, axis=-2, mode="nearest"), _FRAMES, axis=-1, mode="nearest")
     return np.clip((share - _CLOSED) / (_OPEN - _CLOSED), 0.0, 1.0)
+
+
+ENTRIES: tuple[Entry, ...] = (
+    Entry(
+        name="spectral-gate",
+        summary="Turn down the cells of the spectrogram that hold no more than steady noise.",
+        target="audiogen_helpers.transform.denoise:spectral_gate",
+        parameters=(
+            Parameter(name="threshold_db", default=7.0, unit="dB", low=-20.0, high=40.0, help="How far above the noise sound must be."),
+            Parameter(name="reduction_db", default=30.0, unit="dB", low=0.0, high=120.0, help="How far noise is turned down."),
+        ),
+        extra={"second": "noise"},
+    ),
+)

@@ -1,0 +1,9 @@
+"""Creatures: birds that sing and feet that walk."""
+
+from __future__ import annotations
+
+from audiogen_helpers.registry import Entry
+
+__all__ = ["ENTRIES"]
+
+ENTRIES: tuple[Entry, ...] = ()

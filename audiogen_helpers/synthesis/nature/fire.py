@@ -1,0 +1,9 @@
+"""A fire: crackle, hiss and roar."""
+
+from __future__ import annotations
+
+from audiogen_helpers.registry import Entry
+
+__all__ = ["ENTRIES"]
+
+ENTRIES: tuple[Entry, ...] = ()

@@ -1,0 +1,9 @@
+"""Struck bodies as sums of decaying modes: bar, plate, bell, membrane."""
+
+from __future__ import annotations
+
+from audiogen_helpers.registry import Entry
+
+__all__ = ["ENTRIES"]
+
+ENTRIES: tuple[Entry, ...] = ()

@@ -1,0 +1,9 @@
+"""The source-filter voice: a glottal pulse through formant resonators."""
+
+from __future__ import annotations
+
+from audiogen_helpers.registry import Entry
+
+__all__ = ["ENTRIES"]
+
+ENTRIES: tuple[Entry, ...] = ()

@@ -1,0 +1,9 @@
+"""Speech cut at its pitch marks and put together again: TD-PSOLA."""
+
+from __future__ import annotations
+
+from audiogen_helpers.registry import Entry
+
+__all__ = ["ENTRIES"]
+
+ENTRIES: tuple[Entry, ...] = ()

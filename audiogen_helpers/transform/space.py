@@ -1,0 +1,9 @@
+"""Rooms and echoes: convolution, algorithmic reverb, delay."""
+
+from __future__ import annotations
+
+from audiogen_helpers.registry import Entry
+
+__all__ = ["ENTRIES"]
+
+ENTRIES: tuple[Entry, ...] = ()
