@@ -13,7 +13,7 @@ from book.paths import write_text
 __all__ = ["Notebook", "code_cells", "differences", "dump", "join", "problems", "python", "read", "settle", "source", "tags", "write"]
 
 Notebook = dict[str, Any]
-_PLAYERS = {"compare", "play"}
+_PLAYERS = {"compare", "explore", "play"}
 _TIME = re.compile(r"\b\d+(\.\d+)? ?(ms|s|min|seconds|minutes)\b|\b\d+:\d\d\b|\b\d+(\.\d+)? ?(steps|it)/s\b")
 
 
@@ -112,7 +112,7 @@ def problems(notebook: Notebook) -> list[str]:
             if any(mime.startswith("image/") for mime in output.get("data", {})):
                 found.append(f"cell {number} shows a picture by itself; display.figure gives it a text and closes it")
         if _calls_player(cell) and not any("<audio" in html for html in _html(cell)):
-            found.append(f"cell {number} calls play or compare, but shows no player (is the call the last line of the cell?)")
+            found.append(f"cell {number} calls play, compare or explore, but shows no player (is the call the last line of the cell?)")
     return found
 
 

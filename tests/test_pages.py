@@ -72,6 +72,9 @@ EQUATIONS = """async () => {
   const wrong = 'mjx-merror, mjx-container [style*="color: red"]';  // MathJax shows a command that it does not know in red
   return {set: document.querySelectorAll('.math mjx-container').length, wrong: document.querySelectorAll(wrong).length};
 }"""
+EXPLORER = """(root) => ({
+  sound: root.querySelector('audio').src, picture: root.querySelector('img').src, alt: root.querySelector('img').alt,
+})"""
 TOO_WIDE = """() => [...document.querySelectorAll('.bd-article *')]
   .filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('pre, .math, .output, table'))
   .map((e) => e.outerHTML.slice(0, 120))"""
@@ -203,6 +206,45 @@ def test_page_fits_a_phone(visit, page):
 def test_equations_are_set(visit, page):
     assert visit(page).equations.get("set", 0) == len(soup(page).select(".math"))
     assert visit(page).equations.get("wrong", 0) == 0
+
+
+def explorers(page):
+    return len(soup(page).select("[data-ag-explore]"))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "chapters/" in page])
+def test_explorers_follow_the_keyboard_and_play(browser, site, page):
+    """Each control, moved by a key: another sound, another picture, its words; and what is chosen plays, with no kernel."""
+    if not explorers(page):
+        return
+    with open_page(browser, site, page) as (tab, visit):
+        for root in tab.query_selector_all("[data-ag-explore]"):
+            for control in root.query_selector_all("[data-ag-control]"):
+                assert control.evaluate("(e) => e.labels[0].textContent.trim()"), "a control without a label"
+                before = root.evaluate(EXPLORER)
+                at_end = control.evaluate("(e) => Number(e.value) === (e.options ? e.options.length - 1 : Number(e.max))")
+                control.focus()
+                tab.keyboard.press(
+                    ("ArrowUp" if control.evaluate("(e) => e.tagName") == "SELECT" else "ArrowLeft") if at_end else "ArrowRight"
+                )
+                after = root.evaluate(EXPLORER)
+                assert after["sound"] != before["sound"]
+                assert after["picture"] != before["picture"]
+                assert after["alt"] != before["alt"]
+        assert tab.evaluate(PLAY) == []
+        assert (visit.elsewhere, visit.errors, visit.missing) == ([], [], [])
+
+
+def test_an_explorer_goes_on_playing_when_it_is_moved(browser, site):
+    page = next((page for page in PAGES if "chapters/" in page and explorers(page)), None)
+    assert page, "no page has an explorer"
+    with open_page(browser, site, page) as (tab, visit):
+        root = tab.query_selector("[data-ag-explore]")
+        audio, control = root.query_selector("audio"), root.query_selector("[data-ag-control]")
+        audio.evaluate("async (a) => { a.muted = true; a.loop = true; await a.play(); }")
+        control.evaluate("(e) => { e.value = e.value === '0' ? 1 : 0; e.dispatchEvent(new Event('input', {bubbles: true})); }")
+        tab.wait_for_function("(a) => !a.paused && a.readyState >= 2", arg=audio)
+        assert visit.errors == []
 
 
 def test_there_are_players_pictures_and_equations(visit):

@@ -1,4 +1,4 @@
-"""Sound and pictures in a notebook page: players, comparisons, figures with alternative text, plots.
+"""Sound and pictures in a notebook page: players, comparisons, explorers, figures with alternative text, plots.
 
 What is shown is plain HTML with everything inside, so it is the same in JupyterLab, in Colab and in the book.
 
@@ -15,8 +15,9 @@ Examples
 """
 
 from audiogen_helpers.display._html import Html
+from audiogen_helpers.display.explorer import explore
 from audiogen_helpers.display.pictures import figure, subplots
 from audiogen_helpers.display.players import compare, play
 from audiogen_helpers.display.plots import plot_lines, plot_mel, plot_spectrogram, plot_wave
 
-__all__ = ["Html", "compare", "figure", "play", "plot_lines", "plot_mel", "plot_spectrogram", "plot_wave", "subplots"]
+__all__ = ["Html", "compare", "explore", "figure", "play", "plot_lines", "plot_mel", "plot_spectrogram", "plot_wave", "subplots"]

@@ -14,7 +14,7 @@ from audiogen_helpers.errors import ParameterError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLORS", "COLOR_MAP", "STYLE", "figure", "image_tag", "subplots"]
+__all__ = ["COLORS", "COLOR_MAP", "STYLE", "figure", "image_source", "image_tag", "picture_element", "subplots"]
 
 PIXELS_PER_INCH = 100  # in the page; the file holds SHARPNESS times as many, for screens with small pixels
 SHARPNESS = 1.5
@@ -140,6 +140,20 @@ def figure(fig: Figure, *, alt: str, caption: str | None = None) -> Html:
 
 def image_tag(fig: Figure, *, alt: str) -> tuple[str, tuple[int, int]]:
     """The ``<img>`` element of a figure, which is closed, and its size in the page, pixels."""
+    width, height = (round(float(side) * PIXELS_PER_INCH) for side in fig.get_size_inches())
+    return picture_element(image_source(fig), alt=alt, width=width, height=height), (width, height)
+
+
+def picture_element(source: str, *, alt: str, width: int, height: int) -> str:
+    """The ``<img>`` element of a picture at an address."""
+    return (
+        f'<img class="ag-picture dark-light" alt="{attribute(alt)}" width="{width}" height="{height}" '
+        f'style="max-width:100%;height:auto;background:#fff;border-radius:6px" src="{source}">'
+    )
+
+
+def image_source(fig: Figure) -> str:
+    """A figure, which is closed, as a ``data:`` address."""
     import matplotlib as mpl
 
     buffer = io.BytesIO()
@@ -147,13 +161,7 @@ def image_tag(fig: Figure, *, alt: str) -> tuple[str, tuple[int, int]]:
         fig.savefig(buffer, format="png", dpi=PIXELS_PER_INCH * SHARPNESS)
     if "matplotlib.pyplot" in sys.modules:  # only pyplot keeps figures
         sys.modules["matplotlib.pyplot"].close(fig)
-    data = _webp(buffer)
-    width, height = (round(float(side) * PIXELS_PER_INCH) for side in fig.get_size_inches())
-    tag = (
-        f'<img class="ag-picture dark-light" alt="{attribute(alt)}" width="{width}" height="{height}" '
-        f'style="max-width:100%;height:auto;background:#fff;border-radius:6px" src="{data_uri(data, mime="image/webp")}">'
-    )
-    return tag, (width, height)
+    return data_uri(_webp(buffer), mime="image/webp")
 
 
 def _webp(png: io.BytesIO) -> bytes:

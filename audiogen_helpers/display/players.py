@@ -15,13 +15,13 @@ from audiogen_helpers.display.pictures import COLOR_MAP, image_tag, subplots
 from audiogen_helpers.display.plots import plot_spectrogram
 from audiogen_helpers.errors import ParameterError
 
-__all__ = ["compare", "play"]
+__all__ = ["CAPTION_STYLE", "audio_source", "audio_tag", "compare", "play", "player_element"]
 
 _MIME = {"flac": "audio/flac", "mp3": "audio/mpeg"}
 _ONE_FRAME = 4096  # samples: a FLAC of a single frame does not play in Chromium, so a clip this short is a WAV
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _LOSSLESS_UP_TO = 16_000  # Hz: at the rates of speech, exact sound is small enough; above, MP3 is a quarter of it
-_CAPTION = "font-size:.9em;margin-top:.3em;text-align:left"
+CAPTION_STYLE = "font-size:.9em;margin-top:.3em;text-align:left"
 
 
 def play(y: np.ndarray, *, sr: int, caption: str, format: str | None = None) -> Html:
@@ -60,10 +60,10 @@ def play(y: np.ndarray, *, sr: int, caption: str, format: str | None = None) -> 
     audiogen_helpers.errors.ParameterError: y must stay within [-1, 1], or the player would clip it; received a peak of 2
     """
     caption = check_text(caption, name="caption")
-    player, seconds = _audio_tag(y, sr=sr, label=caption, format=format, name="y")
+    player, seconds = audio_tag(y, sr=sr, label=caption, format=format, name="y")
     html = (
         f'<figure class="ag-play" style="margin:1em 0;text-align:left">{player}'
-        f'<figcaption style="{_CAPTION}">{escape(caption)}</figcaption></figure>'
+        f'<figcaption style="{CAPTION_STYLE}">{escape(caption)}</figcaption></figure>'
     )
     return Html(html, f"[sound, {seconds:.2f} s] {caption}")
 
@@ -124,14 +124,14 @@ def compare(
     rows = [_row(name, y, sr=sr, format=format, duration=duration, **view) for name, y in zip(names, arrays, strict=True)]
     html = (
         f'<figure class="ag-compare" style="margin:1em 0;text-align:left">{"".join(rows)}'
-        f'<figcaption style="{_CAPTION}">{escape(caption)} {_legend(floor_db)}</figcaption></figure>'
+        f'<figcaption style="{CAPTION_STYLE}">{escape(caption)} {_legend(floor_db)}</figcaption></figure>'
     )
     return Html(html, f"[{len(rows)} sounds: {', '.join(names)}] {caption}")
 
 
 def _row(name: str, y: np.ndarray, *, sr: int, format: str | None, duration: float, **view: Any) -> str:
     """One sound of a comparison: picture beside name and player, or above them where the page is narrow."""
-    player, seconds = _audio_tag(y, sr=sr, label=name, format=format, name=f"sounds[{name!r}]")
+    player, seconds = audio_tag(y, sr=sr, label=name, format=format, name=f"sounds[{name!r}]")
     mono = y if y.ndim == 1 else y.mean(axis=0)
     fig, ax = subplots(width=4.2, height=1.5)
     plot_spectrogram(mono, sr=sr, ax=ax, colorbar=False, **view)
@@ -154,8 +154,22 @@ def _legend(floor_db: float) -> str:
     return f'<span style="white-space:nowrap">Colours: {floor_db:g} dB {strip} 0 dB</span> of a full-scale sine, the same for all.'
 
 
-def _audio_tag(y: Any, *, sr: int, label: str, format: str | None, name: str) -> tuple[str, float]:
+def audio_tag(y: Any, *, sr: int, label: str, format: str | None, name: str) -> tuple[str, float]:
     """The ``<audio>`` element of a waveform, and its duration in seconds."""
+    source, seconds = audio_source(y, sr=sr, format=format, name=name)
+    return player_element(source, seconds=seconds, label=label), seconds
+
+
+def player_element(source: str, *, seconds: float, label: str) -> str:
+    """The ``<audio>`` element of a sound at an address."""
+    return (
+        f'<audio controls preload="metadata" data-seconds="{seconds:.6f}" aria-label="{attribute(label)}" '
+        f'style="display:block;width:100%;max-width:32em" src="{source}"></audio>'
+    )
+
+
+def audio_source(y: Any, *, sr: int, format: str | None, name: str) -> tuple[str, float]:
+    """A waveform as a ``data:`` address, and its duration in seconds; refuses what a player would clip."""
     y, sr = check_audio(y, name=name), check_sr(sr)
     if y.ndim > 2 or (y.ndim == 2 and y.shape[0] > 2):
         raise ParameterError(f"{name} must be mono (n,) or stereo (2, n); received shape {y.shape}")
@@ -167,11 +181,5 @@ def _audio_tag(y: Any, *, sr: int, label: str, format: str | None, name: str) ->
     format = check_choice(format, name="format", choices=_MIME)
     seconds = y.shape[-1] / sr
     if format == "flac" and y.shape[-1] <= _ONE_FRAME:
-        source = data_uri(audio.encode(y, sr=sr, format="wav"), mime="audio/wav")
-    else:
-        source = data_uri(audio.encode(y, sr=sr, format=format), mime=_MIME[format])
-    tag = (
-        f'<audio controls preload="metadata" data-seconds="{seconds:.6f}" aria-label="{attribute(label)}" '
-        f'style="display:block;width:100%;max-width:32em" src="{source}"></audio>'
-    )
-    return tag, seconds
+        return data_uri(audio.encode(y, sr=sr, format="wav"), mime="audio/wav"), seconds
+    return data_uri(audio.encode(y, sr=sr, format=format), mime=_MIME[format]), seconds
