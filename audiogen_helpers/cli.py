@@ -11,12 +11,13 @@ import typer
 
 from audiogen_helpers import __version__
 from audiogen_helpers.errors import AudioGenError, ParameterError
+from audiogen_helpers.registry import Registry
 
 __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="audiogen",
-    help="Train small generators of sound, let them speak, and measure what they say.",
+    help="Make sound by rules, change it, train small generators, and measure what they say.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -28,6 +29,8 @@ app.add_typer(data_app, name="data")
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 OptionalSteps = Annotated[Optional[int], typer.Option(help="Training steps.")]  # noqa: UP045 (typer reads it at run time)
 OptionalMinutes = Annotated[Optional[float], typer.Option(help="Time budget: a few steps are timed, then the count is fixed.")]  # noqa: UP045
+Settings = Annotated[Optional[list[str]], typer.Option("--set", help="A setting, NAME=VALUE; may be repeated.")]  # noqa: UP045
+OptionalOut = Annotated[Optional[Path], typer.Option("--out", "-o", help="The file to write: .wav, .flac, .ogg or .mp3.")]  # noqa: UP045
 
 
 def _print_version(wanted: bool) -> None:
@@ -40,7 +43,7 @@ def _print_version(wanted: bool) -> None:
 def _root(
     version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
-    """Train small generators of sound, let them speak, and measure what they say."""
+    """Make sound by rules, change it, train small generators, and measure what they say."""
 
 
 @data_app.command("list")
@@ -88,12 +91,12 @@ def train(
     minutes: OptionalMinutes = None,
     seed: Seed = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that OUT holds.")] = False,
-    setting: Annotated[Optional[list[str]], typer.Option("--set", help="A setting of the model, NAME=VALUE; may be repeated.")] = None,  # noqa: UP045
+    setting: Settings = None,
 ) -> None:
     """Train MODEL on data, into the folder OUT."""
-    from audiogen_helpers import workflow
+    from audiogen_helpers import deep, workflow
 
-    settings = _settings(model, setting or [])
+    settings = workflow.parse_settings(deep.MODELS, model, setting or [])
     workflow.train(model, data=data, out=out, steps=steps, minutes=minutes, seed=seed, resume=resume, **settings)
     typer.echo(f"The model is in {out}. Next: audiogen sample {out} -n 10 -o samples")
 
@@ -142,6 +145,54 @@ def invert(
 
 
 @app.command()
+def synth(
+    name: Annotated[Optional[str], typer.Argument(help="The sound: see `audiogen synth --list`.")] = None,  # noqa: UP045
+    out: OptionalOut = None,
+    duration: Annotated[float, typer.Option(help="Seconds.")] = 3.0,
+    sr: Annotated[int, typer.Option(help="Sample rate, Hz.")] = 44_100,
+    setting: Settings = None,
+    seed: Seed = 0,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file of the same name.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List the sounds, their settings, units and ranges.")] = False,
+) -> None:
+    """Make the sound NAME from nothing, by rules, and write it to a file."""
+    from audiogen_helpers import synthesis, workflow
+
+    if listed:
+        _table(synthesis.SOUNDS, "sound", name)
+        return
+    name = _need(name, "NAME", "`audiogen synth --list` lists the sounds")
+    settings = workflow.parse_settings(synthesis.SOUNDS, str(name), setting or [])
+    target = _need(out, "-o", "the file to write")
+    path = workflow.synthesise(str(name), target, sr=sr, duration=duration, seed=seed, settings=settings, overwrite=force)
+    typer.echo(f"{path}: {duration:g} s of {name} at {sr} Hz")
+
+
+@app.command("transform")
+def transform_(
+    name: Annotated[Optional[str], typer.Argument(help="The transform: see `audiogen transform --list`.")] = None,  # noqa: UP045
+    path: Annotated[Optional[Path], typer.Argument(metavar="IN", help="Any audio file.")] = None,  # noqa: UP045
+    out: OptionalOut = None,
+    second: Annotated[Optional[Path], typer.Option("--with", help="A second sound: an impulse response, a carrier, a noise.")] = None,  # noqa: UP045
+    setting: Settings = None,
+    seed: Seed = 0,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file of the same name.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List the transforms, their settings, units and ranges.")] = False,
+) -> None:
+    """Change the sound in the file IN by the transform NAME, and write the result."""
+    from audiogen_helpers import transform, workflow
+
+    if listed:
+        _table(transform.TRANSFORMS, "transform", name)
+        return
+    name = _need(name, "NAME", "`audiogen transform --list` lists the transforms")
+    settings = workflow.parse_settings(transform.TRANSFORMS, str(name), setting or [])
+    source, target = _need(path, "IN", "the file to change"), _need(out, "-o", "the file to write")
+    written, gain_db = workflow.transform_file(str(name), source, target, second=second, seed=seed, settings=settings, overwrite=force)
+    typer.echo(f"{written}: {name} of {source}" + (f", turned down by {-gain_db:.1f} dB to fit" if gain_db < 0.0 else ""))
+
+
+@app.command()
 def evaluate(
     generated: Annotated[Path, typer.Argument(help="A folder of generated clips.")],
     reference: Annotated[str, typer.Argument(help="What they should sound like: a data set's name or a folder of clips.")],
@@ -155,22 +206,26 @@ def evaluate(
     typer.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False) if as_json else str(report))
 
 
-def _settings(model: str, pairs: list[str]) -> dict[str, Any]:
-    """``['width=256']`` as a dict, each value of the type of the parameter's default."""
-    from audiogen_helpers import deep
+def _table(registry: Registry, title: str, only: str | None) -> None:
+    """Print what is registered, or one entry of it, with units and ranges."""
+    from rich.console import Console
+    from rich.table import Table
 
-    known = {p.name: p for p in deep.MODELS[model].parameters}
-    settings: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals or name not in known:
-            raise ParameterError(f"--set must be NAME=VALUE with NAME one of {', '.join(known) or '(none)'}; received {pair!r}")
-        kind = type(known[name].default)
-        try:
-            settings[name] = text if kind in (str, type(None)) else kind(text)
-        except ValueError:
-            raise ParameterError(f"--set {name} must be a value like {known[name].default!r}; received {text!r}") from None
-    return settings
+    table = Table(title, "setting", "default", "unit", "range", "what it is", show_lines=False)
+    for entry in registry.values() if only is None else [registry[only]]:
+        table.add_row(entry.name, "", "", "", "", entry.summary, style="bold")
+        for p in entry.parameters:
+            span = ", ".join(p.choices) or (f"{p.low:g} to {p.high:g}" if p.low is not None and p.high is not None else "")
+            default = f"{p.default:g}" if isinstance(p.default, float) else str(p.default)
+            table.add_row("", p.name, default, p.unit, span, p.help)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _need(value: Any, name: str, why: str) -> Any:
+    """A value that may only be left out where a list is asked for."""
+    if value is None:
+        raise ParameterError(f"{name} must be given ({why}); received none")
+    return value
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from audiogen_helpers import __version__, audio
+from audiogen_helpers import __version__, audio, synthesis, transform
 from audiogen_helpers.cli import main
 
 SR = 8000
@@ -43,7 +43,7 @@ def test_version_and_help(capsys):
     assert capsys.readouterr().out.strip() == f"audiogen {__version__}"
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    assert all(verb in text for verb in ("data", "train", "sample", "invert", "evaluate", "models"))
+    assert all(verb in text for verb in ("data", "train", "sample", "invert", "evaluate", "models", "synth", "transform"))
 
 
 def test_data_list_and_info(capsys):
@@ -96,7 +96,90 @@ def test_evaluate_prints_a_table_or_json(clips, capsys):
     assert capsys.readouterr().out.strip()
 
 
+def test_synth_writes_a_file_that_is_the_sound(tmp_path, capsys):
+    out = tmp_path / "a.wav"
+    assert main(["synth", "sine", "--set", "f0=440", "--duration", "0.5", "--sr", "16000", "-o", str(out)]) == 0
+    assert "0.5 s of sine at 16000 Hz" in capsys.readouterr().out
+    y, sr = audio.read(out)
+    assert (sr, y.shape) == (16_000, (8000,))
+    np.testing.assert_allclose(y[100:-200], np.sin(2 * np.pi * 440 * np.arange(8000) / 16_000)[100:-200], atol=1e-4)
+    assert y[0] == y[-1] == 0.0
+    before = out.read_bytes()
+    assert main(["synth", "sine", "--sr", "16000", "-o", str(out)]) == 2, "nothing is overwritten unasked"
+    assert out.read_bytes() == before
+    assert main(["synth", "sine", "--sr", "16000", "-o", str(out), "--force"]) == 0
+
+
+@pytest.mark.parametrize(("verb", "registry"), [("synth", synthesis.SOUNDS), ("transform", transform.TRANSFORMS)])
+def test_what_there_is_is_listed_with_units_and_ranges(verb, registry, capsys):
+    assert main([verb, "--list"]) == 0
+    text = capsys.readouterr().out
+    for name, entry in registry.items():
+        assert name in text
+        assert all(p.name in text for p in entry.parameters)
+    first = next(iter(registry))
+    assert main([verb, first, "--list"]) == 0
+    assert len(capsys.readouterr().out) < len(text)
+
+
+def test_synth_same_seed_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        assert main(["synth", "rain", "--duration", "0.5", "--sr", "16000", "--seed", "3", "-o", str(tmp_path / f"{name}.wav")]) == 0
+    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
+    assert main(["synth", "rain", "--duration", "0.5", "--sr", "16000", "--seed", "4", "-o", str(tmp_path / "c.wav")]) == 0
+    assert (tmp_path / "a.wav").read_bytes() != (tmp_path / "c.wav").read_bytes()
+
+
+def test_transform_changes_a_file_and_says_when_it_turned_it_down(tmp_path, capsys):
+    t = np.arange(2 * SR) / SR
+    source = audio.write(tmp_path / "in.wav", 0.9 * np.sin(2 * np.pi * 300 * t) * (t < 1), sr=SR)
+    out = tmp_path / "out.wav"
+    assert main(["transform", "time-stretch", str(source), "--set", "factor=1.5", "-o", str(out)]) == 0
+    assert audio.info(out).length == 3 * SR
+    capsys.readouterr()
+    command = ["transform", "equaliser", str(source), "--set", "peak_db=12", "--set", "peak_hz=300", "-o", str(tmp_path / "eq.wav")]
+    assert main(command) == 0
+    assert "turned down by" in capsys.readouterr().out
+    assert np.abs(audio.read(tmp_path / "eq.wav")[0]).max() == pytest.approx(1.0, abs=1e-3)
+
+
+def test_transform_takes_a_second_sound_at_any_rate(tmp_path):
+    rng = np.random.default_rng(0)
+    source = audio.write(tmp_path / "in.wav", 0.1 * rng.standard_normal(SR), sr=SR)
+    impulse = audio.write(tmp_path / "room.wav", np.stack([np.eye(1, 1600)[0]] * 2), sr=2 * SR)
+    assert main(["transform", "convolve", str(source), "--with", str(impulse), "-o", str(tmp_path / "out.wav")]) == 0
+
+
+def test_an_unknown_name_suggests_the_nearest(tmp_path, capsys):
+    assert main(["synth", "rian", "-o", str(tmp_path / "o.wav")]) == 2
+    assert "did you mean 'rain'?" in capsys.readouterr().err
+    assert main(["synth", "rain", "--set", "intensty=1", "-o", str(tmp_path / "o.wav")]) == 2
+    assert "did you mean 'intensity'?" in capsys.readouterr().err
+
+
 MISTAKES = {
+    "synth nothing": ["synth", "-o", "{tmp}/o.wav"],
+    "synth without a file": ["synth", "sine"],
+    "synth above Nyquist": ["synth", "sine", "--set", "f0=9000", "--sr", "16000", "-o", "{tmp}/o.wav"],
+    "synth no time": ["synth", "sine", "--duration", "0", "-o", "{tmp}/o.wav"],
+    "synth negative time": ["synth", "sine", "--duration=-1", "-o", "{tmp}/o.wav"],
+    "synth NaN": ["synth", "sine", "--set", "f0=nan", "-o", "{tmp}/o.wav"],
+    "synth a word for a number": ["synth", "sine", "--set", "f0=high", "-o", "{tmp}/o.wav"],
+    "synth to a text": ["synth", "sine", "-o", "{tmp}/o.txt"],
+    "synth at no rate": ["synth", "sine", "--sr", "0", "-o", "{tmp}/o.wav"],
+    "transform nothing": ["transform", "spectral-gate", "-o", "{tmp}/o.wav"],
+    "transform a folder": ["transform", "spectral-gate", "{clips}", "-o", "{tmp}/o.wav"],
+    "transform by nothing known": ["transform", "polish", "{clips}/low/0.wav", "-o", "{tmp}/o.wav"],
+    "transform stereo where mono is needed": ["transform", "psola", "{clips}/low/stereo.flac", "-o", "{tmp}/o.wav"],
+    "transform with a second sound too many": [
+        "transform",
+        "limiter",
+        "{clips}/low/0.wav",
+        "--with",
+        "{clips}/low/1.wav",
+        "-o",
+        "{tmp}/o.wav",
+    ],
     "unknown model": ["train", "wavenet", "--data", "digits", "--out", "{tmp}/m", "--steps", "1"],
     "unknown data": ["train", "flow", "--data", "nothing-here", "--out", "{tmp}/m", "--steps", "1"],
     "negative minutes": ["train", "flow", "--data", "digits", "--out", "{tmp}/m", "--minutes", "-1"],
