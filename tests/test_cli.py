@@ -151,8 +151,8 @@ def test_transform_takes_a_second_sound_at_any_rate(tmp_path):
 
 
 def test_an_unknown_name_suggests_the_nearest(tmp_path, capsys):
-    assert main(["synth", "rian", "-o", str(tmp_path / "o.wav")]) == 2
-    assert "did you mean 'rain'?" in capsys.readouterr().err
+    assert main(["synth", "helicoptr", "-o", str(tmp_path / "o.wav")]) == 2
+    assert "did you mean 'helicopter'?" in capsys.readouterr().err
     assert main(["synth", "rain", "--set", "intensty=1", "-o", str(tmp_path / "o.wav")]) == 2
     assert "did you mean 'intensity'?" in capsys.readouterr().err
 

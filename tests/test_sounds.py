@@ -23,10 +23,10 @@ ISSUE = [
     "saw",
     "square",
     "triangle",
-    "white-noise",
-    "pink-noise",
-    "brown-noise",
-    "blue-noise",
+    "white",
+    "pink",
+    "brown",
+    "blue",
     "am",
     "ring",
     "fm",
@@ -122,7 +122,7 @@ def test_every_rate(name, sr):
     check(y, n_samples(0.5, sr=sr))
 
 
-@pytest.mark.parametrize(("name", "parameter", "value"), range_ends())
+@pytest.mark.parametrize(("name", "parameter", "value"), list(range_ends()))
 def test_the_ends_of_every_range_render(name, parameter, value):
     for sr in (44_100, 16_000):
         p = next(p for p in SOUNDS[name].parameters if p.name == parameter)
@@ -207,5 +207,5 @@ def test_in_tune_within_two_cents_over_the_declared_range(name):
 
 
 def test_an_unknown_name_is_refused():
-    with pytest.raises(ParameterError, match="did you mean 'rain'"):
-        synthesis.render("rian", sr=SR, duration=1.0)
+    with pytest.raises(ParameterError, match="did you mean 'helicopter'"):
+        synthesis.render("helicoptr", sr=SR, duration=1.0)

@@ -102,7 +102,7 @@ def range_ends():
                     yield pytest.param(name, p.name, value, id=f"{name}-{p.name}={value}")
 
 
-@pytest.mark.parametrize(("name", "parameter", "value"), range_ends())
+@pytest.mark.parametrize(("name", "parameter", "value"), list(range_ends()))
 def test_the_ends_of_every_range_work(name, parameter, value):
     p = next(p for p in TRANSFORMS[name].parameters if p.name == parameter)
     if p.unit == "Hz" and not isinstance(value, str) and value >= SR / 2:
