@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from audiogen_helpers._validation import check_choice, check_integer, check_number, show
+from audiogen_helpers._validation import check_choice, check_integer, check_number, check_text, show
 from audiogen_helpers.errors import ParameterError
 
 __all__ = ["Entry", "Parameter", "Registry", "suggest"]
@@ -30,6 +30,8 @@ class Parameter:
         """`value` as this setting takes it: of the type of the default, in range; below ``sr / 2`` if in Hz and `sr` is given."""
         if self.choices:
             return check_choice(value, name=self.name, choices=self.choices)
+        if isinstance(self.default, str):
+            return check_text(value, name=self.name)
         nyquist = sr / 2 if sr is not None and self.unit == "Hz" else None
         number = check_number(value, name=self.name, low=self.low, high=self.high, below=nyquist)
         return check_integer(value, name=self.name) if isinstance(self.default, int) else number
