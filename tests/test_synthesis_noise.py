@@ -73,18 +73,6 @@ def test_white_noise_is_normally_distributed_and_uncorrelated():
     assert np.abs(lags).max() < 5 / np.sqrt(len(y))
 
 
-def test_the_limiter_leaves_what_is_soft_and_bends_smoothly():
-    y = np.linspace(-10.0, 10.0, 200_001)
-    z = noise._limit(y)
-    soft = np.abs(y) <= 0.7
-    np.testing.assert_array_equal(z[soft], y[soft])
-    assert np.abs(z).max() <= 1.0
-    steps = np.diff(z) / np.diff(y)
-    assert steps.min() >= 0.0
-    assert np.abs(np.diff(steps)).max() < 1e-3
-    np.testing.assert_allclose(z, -z[::-1], atol=1e-12)
-
-
 def test_blue_is_the_derivative_of_pink_and_violet_of_white():
     """The same throws of dice through both filters."""
     from scipy.signal import sosfreqz

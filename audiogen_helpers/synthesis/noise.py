@@ -11,13 +11,13 @@ import numpy as np
 
 from audiogen_helpers._rng import RNGLike
 from audiogen_helpers._streams import Stream, render
+from audiogen_helpers.filters import soft_limit
 from audiogen_helpers.registry import Entry, Parameter
 
 __all__ = ["ENTRIES", "blue", "brown", "pink", "violet", "white"]
 
 _PIECE = 8192  # samples yielded at a time
 _RMS = 0.2  # of every colour at level 0 dB
-_KNEE = 0.7  # where the limiter begins: 3.5 standard deviations, reached by one sample in 2000
 _LOWEST = 20.0  # Hz: pink and brown noise fall off below
 _AL_ALAOUI = 1.0 / 7.0  # zero of a digital integrator that follows 1/f nearly up to half the sample rate
 _TOP_POLE, _TOP_ZERO, _SPACING = 2.167, -0.1004, 4.0  # of the filter of `pink`
@@ -251,14 +251,7 @@ def _colour_stream(colour: str, sr: int, rng: np.random.Generator, level_db: flo
     gain = 10.0 ** (level_db / 20.0)
     while True:
         y, state = sosfilt(sos, rng.standard_normal(_PIECE), zi=state)
-        yield gain * _limit(y)
-
-
-def _limit(y: np.ndarray) -> np.ndarray:
-    """`y` as it is up to the knee; above, bent smoothly so that it stays below 1."""
-    size = np.abs(y)
-    bent = _KNEE + (1.0 - _KNEE) * np.tanh((size - _KNEE) / (1.0 - _KNEE))
-    return np.where(size <= _KNEE, y, np.copysign(bent, y))
+        yield gain * soft_limit(y)
 
 
 def white_stream(sr: int, rng: np.random.Generator, *, level_db: float) -> Stream:

@@ -10,8 +10,9 @@ from audiogen_helpers._compiled import compiled
 from audiogen_helpers._rng import RNGLike
 from audiogen_helpers._streams import Stream, render
 from audiogen_helpers._validation import check_number
+from audiogen_helpers.filters import soft_limit
 from audiogen_helpers.registry import Entry, Parameter
-from audiogen_helpers.synthesis.nature._events import PIECE, Place, limit
+from audiogen_helpers.synthesis.nature._events import PIECE, Place
 from audiogen_helpers.synthesis.nature._lightning import Strikes
 from audiogen_helpers.synthesis.nature._pending import Pending
 
@@ -250,7 +251,7 @@ def wind_stream(
         n = _STEPS * step
         y = _blow(noise_rng.standard_normal(n), leaf_rng.random(n), chance, *_eddies(speed, sr=sr), g, k, levels, low, band)
         y, state = sosfilt(sos, y, zi=state)
-        yield limit(y)
+        yield soft_limit(y)
 
 
 # --- thunder ------------------------------------------------------------------------------------------------------------------------
