@@ -5,7 +5,7 @@ Chapter: chapters/practice/data.ipynb
 
 from __future__ import annotations
 
-from audiogen_helpers.transform import declick, dynamics, equaliser, modulating, psola, space, stretching, vocoding
+from audiogen_helpers.transform import declick, dynamics, equaliser, modulating, noise_tracking, psola, space, stretching, vocoding
 from audiogen_helpers.transform.denoise import spectral_gate
 from audiogen_helpers.transform.registered import TRANSFORMS, apply
 
@@ -16,6 +16,7 @@ __all__ = [
     "dynamics",
     "equaliser",
     "modulating",
+    "noise_tracking",
     "psola",
     "space",
     "spectral_gate",

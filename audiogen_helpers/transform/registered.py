@@ -10,7 +10,7 @@ from audiogen_helpers._rng import RNGLike
 from audiogen_helpers._validation import check_audio, check_sr
 from audiogen_helpers.errors import ParameterError
 from audiogen_helpers.registry import Registry
-from audiogen_helpers.transform import declick, denoise, dynamics, equaliser, modulating, psola, space, stretching, vocoding
+from audiogen_helpers.transform import declick, denoise, dynamics, equaliser, modulating, noise_tracking, psola, space, stretching, vocoding
 
 __all__ = ["TRANSFORMS", "apply"]
 
@@ -20,6 +20,7 @@ TRANSFORMS = Registry(
     *psola.ENTRIES,
     *vocoding.ENTRIES,
     *denoise.ENTRIES,
+    *noise_tracking.ENTRIES,
     *declick.ENTRIES,
     *equaliser.ENTRIES,
     *dynamics.ENTRIES,
