@@ -137,7 +137,7 @@ def test_transform_changes_a_file_and_says_when_it_turned_it_down(tmp_path, caps
     assert main(["transform", "time-stretch", str(source), "--set", "factor=1.5", "-o", str(out)]) == 0
     assert audio.info(out).length == 3 * SR
     capsys.readouterr()
-    command = ["transform", "equaliser", str(source), "--set", "peak_db=12", "--set", "peak_hz=300", "-o", str(tmp_path / "eq.wav")]
+    command = ["transform", "equaliser", str(source), "--set", "mid_db=12", "--set", "mid_f=300", "-o", str(tmp_path / "eq.wav")]
     assert main(command) == 0
     assert "turned down by" in capsys.readouterr().out
     assert np.abs(audio.read(tmp_path / "eq.wav")[0]).max() == pytest.approx(1.0, abs=1e-3)

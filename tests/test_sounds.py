@@ -5,11 +5,11 @@ import inspect
 
 import numpy as np
 import pytest
-from audiogen_helpers.spectral.pitch import pitch_of
 
 from audiogen_helpers import synthesis
 from audiogen_helpers._streams import LONGEST, ends
 from audiogen_helpers.errors import ParameterError
+from audiogen_helpers.spectral.pitch import pitch_of
 from audiogen_helpers.synthesis import SOUNDS, blocks, render
 from audiogen_helpers.units import cents, n_samples
 

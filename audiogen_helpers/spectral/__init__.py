@@ -1,4 +1,4 @@
-"""Spectra of sound and the way back: STFT, mel spectra in decibels, MFCC, mu-law, and waveforms from mel spectra.
+"""Spectra of sound and the way back: STFT, mel spectra in decibels, MFCC, mu-law, waveforms from mel spectra, pitch and partials.
 
 One frozen :class:`MelSpec` travels from analysis to inversion, so that both sides always mean the same thing.
 
@@ -23,12 +23,15 @@ from audiogen_helpers.spectral.inversion import griffin_lim, log_mel_to_audio, m
 from audiogen_helpers.spectral.magnitudes import mel_to_magnitude
 from audiogen_helpers.spectral.mel import db_to_mel, log_mel, mel, mel_filters, mfcc, scale, unscale
 from audiogen_helpers.spectral.mu_law import mu_law_decode, mu_law_encode
+from audiogen_helpers.spectral.partials import decay_time, off_harmonic_db, partial_level
+from audiogen_helpers.spectral.pitch import pitch_of, track_pitch
 from audiogen_helpers.spectral.settings import MelSpec
 from audiogen_helpers.spectral.transforms import istft, stft
 
 __all__ = [
     "MelSpec",
     "db_to_mel",
+    "decay_time",
     "griffin_lim",
     "istft",
     "log_mel",
@@ -41,8 +44,12 @@ __all__ = [
     "mfcc",
     "mu_law_decode",
     "mu_law_encode",
+    "off_harmonic_db",
+    "partial_level",
+    "pitch_of",
     "scale",
     "spectral_convergence",
     "stft",
+    "track_pitch",
     "unscale",
 ]

@@ -1,4 +1,7 @@
-"""Physical models: strings, tubes and struck bodies."""
+"""Physical models: strings, tubes and struck bodies.
+
+Chapter: chapters/methods/physical_models.ipynb
+"""
 
 from __future__ import annotations
 
