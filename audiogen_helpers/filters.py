@@ -30,7 +30,7 @@ def soft_limit(y: np.ndarray) -> np.ndarray:
     Returns
     -------
     y : np.ndarray [same shape], ``|y| <= 1``
-        Monotone in `y`, with a continuous slope.
+        Monotone in `y`, with a continuous slope. Where nothing exceeds 0.7 it is `y` itself, not a copy.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def biquad(kind: str, *, sr: int, f: float, q: float = _BUTTERWORTH, gain_db: fl
         Sample rate, Hz.
     f : float in (0, sr / 2)
         Cut-off or centre, Hz; a shelf has half of its gain in dB there.
-    q : float > 0
+    q : float in (0, 1e6]
         Sharpness: the gain of a low-pass or high-pass at `f`, or centre over bandwidth. 0.707 has no bump.
     gain_db : float
         Gain of a peak or a shelf, dB.
@@ -82,7 +82,7 @@ def biquad(kind: str, *, sr: int, f: float, q: float = _BUTTERWORTH, gain_db: fl
     kind, sr = check_choice(kind, name="kind", choices=KINDS), check_sr(sr)
     w = 2.0 * np.pi * check_number(f, name="f", above=0.0, below=sr / 2) / sr
     A = 10.0 ** (check_number(gain_db, name="gain_db", low=-120.0, high=120.0) / 40.0)
-    c, alpha = float(np.cos(w)), float(np.sin(w)) / (2.0 * check_number(q, name="q", above=0.0))
+    c, alpha = float(np.cos(w)), float(np.sin(w)) / (2.0 * check_number(q, name="q", above=0.0, high=1e6))
     if kind in ("low-shelf", "high-shelf"):
         b, a = _shelf(1.0 if kind == "low-shelf" else -1.0, A=A, c=c, beta=2.0 * alpha * A**0.5)
     else:
@@ -235,7 +235,7 @@ def moving_filter(y: np.ndarray, *, sr: int, cutoff: ArrayLike, q: ArrayLike = _
 
 
 @compiled
-def _run(x, g, k, state, kind, y):  # type: ignore[no-untyped-def]
+def _run(x, g, k, state, kind, y):
     """The loop of `MovingFilter`: two trapezoidal integrators; `state` is what they hold."""
     s1, s2 = state[0], state[1]
     for n in range(len(x)):

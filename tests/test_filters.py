@@ -37,6 +37,25 @@ def test_gains_at_the_ends_and_in_the_middle(kind, f, wanted):
         assert got < -60.0 if want == -np.inf else got == pytest.approx(want, abs=0.01)
 
 
+@pytest.mark.parametrize("kind", filters.KINDS)
+@pytest.mark.parametrize(("f", "q", "gain_db"), [(50.0, 0.5, 9.0), (1000.0, 3.0, -12.0), (7000.0, 8.0, 20.0)])
+def test_response_is_that_of_the_analogue_model(kind, f, q, gain_db):
+    """The closed form: the analogue transfer function at ``s = i tan(w / 2) / tan(w0 / 2)``, where the bilinear transform puts w."""
+    s, A = 1j * np.tan(np.pi * F / SR) / np.tan(np.pi * f / SR), 10.0 ** (gain_db / 40.0)
+    shelf = A**0.5 / q * s
+    H = {
+        "low-pass": 1.0 / (s * s + s / q + 1.0),
+        "high-pass": s * s / (s * s + s / q + 1.0),
+        "band-pass": (s / q) / (s * s + s / q + 1.0),
+        "notch": (s * s + 1.0) / (s * s + s / q + 1.0),
+        "peak": (s * s + s * A / q + 1.0) / (s * s + s / (A * q) + 1.0),
+        "low-shelf": A * (s * s + shelf + A) / (A * s * s + shelf + 1.0),
+        "high-shelf": A * (A * s * s + shelf + 1.0) / (s * s + shelf + A),
+    }[kind]
+    found = filters.response_db(filters.biquad(kind, sr=SR, f=f, q=q, gain_db=gain_db), F, sr=SR)
+    np.testing.assert_allclose(10.0 ** (found / 20.0), np.abs(H), rtol=1e-7, atol=1e-9)
+
+
 @pytest.mark.parametrize(("kind", "wanted"), [("low-shelf", [12.0, 6.0, 0.0]), ("high-shelf", [0.0, 6.0, 12.0])])
 def test_a_shelf_has_half_its_gain_at_f(kind, wanted):
     found = filters.response_db(filters.biquad(kind, sr=SR, f=1000.0, gain_db=12.0), [1e-3, 1000.0, 7999.9], sr=SR)
@@ -103,6 +122,7 @@ def test_soft_limit_is_smooth_monotone_and_bounded():
         (lambda: filters.biquad("low", sr=SR, f=100.0), "kind must be one of"),
         (lambda: filters.biquad("low-pass", sr=SR, f=8000.0), "f must be < 8000"),
         (lambda: filters.biquad("low-pass", sr=SR, f=100.0, q=0.0), "q must be > 0"),
+        (lambda: filters.biquad("low-pass", sr=SR, f=100.0, q=1e18), "q must be <= 1e"),
         (lambda: filters.moving_filter(np.zeros(10), sr=SR, cutoff=np.full(9, 100.0)), "cutoff must be a number or have one value"),
         (lambda: filters.moving_filter(np.zeros(10), sr=SR, cutoff=0.0), "cutoff must be > 0"),
         (lambda: filters.moving_filter(np.zeros((2, 10)), sr=SR, cutoff=100.0), "y must be mono"),

@@ -25,6 +25,21 @@ def test_between_two_waves_lies_their_mean():
     np.testing.assert_allclose(at[1], (at[0] + at[2]) / 2, atol=1e-12)
 
 
+@pytest.mark.parametrize("f0", [20.0, 40.0])
+def test_no_offset_where_the_sweep_is_in_step_with_the_pitch(f0):
+    y = sampled.wavetable(f0, sr=SR, duration=1.0, position=1.0, sweep=0.9, rate=20.0)
+    assert abs(y.mean()) < 1e-9
+
+
+def test_the_sweep_goes_from_the_lowest_place_to_the_highest_and_back():
+    y = sampled.wavetable(300.0, sr=SR, duration=2.0, position=0.5, sweep=0.5, rate=0.5)
+    period = round(SR / 300.0)
+    for at, place in ((0.0, 0.0), (1.0, 1.0), (2.0 - 2 * period / SR, 0.0)):
+        still = sampled.wavetable(300.0, sr=SR, duration=2.0, position=place, sweep=0.0)
+        i = round(at * SR)
+        np.testing.assert_allclose(y[i : i + period], still[i : i + period], atol=2e-3)
+
+
 def test_grains_keep_the_pitch_and_transpose_by_semitones():
     clip = 0.5 * oscillators.sine(440.0, sr=SR, duration=1.0)
     for pitch, wanted in ((0.0, 440.0), (12.0, 880.0), (-7.0, 440.0 * 2 ** (-7 / 12))):

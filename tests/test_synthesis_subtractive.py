@@ -39,6 +39,11 @@ def test_wah_opens_as_often_as_it_is_told():
     assert rate == pytest.approx(2.0, abs=0.15)
 
 
+def test_a_wah_in_step_with_its_pitch_leaves_no_offset():
+    y = subtractive.wah(4000.0, sr=SR, duration=2.0, wave="square", rate=50.0, low=20_000.0, high=20.0, resonance=2.8)
+    assert abs(y.mean()) < 1e-4
+
+
 @pytest.mark.parametrize(("f", "q"), [(200.0, 5.0), (1000.0, 0.5), (1000.0, 50.0), (8000.0, 5.0)])
 def test_a_band_of_noise_lies_where_it_should_at_the_same_level(f, q):
     y = subtractive.noise_band(sr=SR, duration=20.0, f=f, q=q, rng=0)

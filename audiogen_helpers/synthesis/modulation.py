@@ -22,7 +22,7 @@ _T60 = np.log(1000.0)  # time constants in 60 dB
 
 
 def am(f0: float, *, sr: int, duration: float, rate: float = 5.0, depth: float = 0.8) -> np.ndarray:
-    r"""Amplitude modulation: :math:`(1 + d \sin 2\pi f_m t) \sin(2\pi f_0 t) / (1 + d)`.
+    r"""Amplitude modulation: :math:`(1 + d \cos 2\pi f_m t) \sin(2\pi f_0 t) / (1 + d)`.
 
     Slow, it is a tremolo; from about 20 Hz on the ear hears three tones, :math:`f_0` and :math:`f_0 \pm f_m`, the outer ones with
     :math:`d / 2` of the level of the middle one.
@@ -62,11 +62,11 @@ def am(f0: float, *, sr: int, duration: float, rate: float = 5.0, depth: float =
 def am_stream(sr: int, rng: np.random.Generator, *, f0: float, rate: float, depth: float) -> Stream:
     """The stream of `am`."""
     for n in _samples():
-        yield (1.0 + depth * np.sin(_angle(n, rate, sr))) * np.sin(_angle(n, f0, sr)) / (1.0 + depth)
+        yield (1.0 + depth * np.cos(_angle(n, rate, sr))) * np.sin(_angle(n, f0, sr)) / (1.0 + depth)
 
 
 def ring(f0: float, *, sr: int, duration: float, rate: float = 70.0) -> np.ndarray:
-    r"""Ring modulation: the product of two sines, :math:`\sin(2\pi f_0 t) \sin(2\pi f_m t)`: neither is heard, only sum and difference.
+    r"""Ring modulation: the product of two sines, :math:`\sin(2\pi f_0 t) \cos(2\pi f_m t)`: neither is heard, only sum and difference.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def ring(f0: float, *, sr: int, duration: float, rate: float = 70.0) -> np.ndarr
     duration : float in (0, 3600]
         Length, s.
     rate : float in [0.01, 2000]
-        The other, Hz; another frequency than `f0`, or the difference would be a constant.
+        The other, Hz, a quarter of its period ahead. At `f0` itself the difference, 0 Hz, has no level: no offset is left.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def ring(f0: float, *, sr: int, duration: float, rate: float = 70.0) -> np.ndarr
     Raises
     ------
     ParameterError
-        If an argument is out of range, or the two are the same frequency.
+        If an argument is out of range.
 
     Examples
     --------
@@ -99,10 +99,8 @@ def ring(f0: float, *, sr: int, duration: float, rate: float = 70.0) -> np.ndarr
 
 def ring_stream(sr: int, rng: np.random.Generator, *, f0: float, rate: float) -> Stream:
     """The stream of `ring`."""
-    if f0 == rate:
-        raise ParameterError(f"rate must differ from f0, or the difference is a constant; received {rate:g} Hz for both")
     for n in _samples():
-        yield np.sin(_angle(n, f0, sr)) * np.sin(_angle(n, rate, sr))
+        yield np.sin(_angle(n, f0, sr)) * np.cos(_angle(n, rate, sr))
 
 
 def fm(f0: float, *, sr: int, duration: float, ratio: float = 1.0, index: float = 2.0) -> np.ndarray:
@@ -228,7 +226,7 @@ def fm_brass(f0: float, *, sr: int, duration: float, index: float = 4.0, attack:
 
     References
     ----------
-    J. Chowning (1973), as for `fm`; the law "louder is brighter" is that of J.-C. Risset and M. Mathews (1969), Physics Today 22(2).
+    J. Chowning (1973), as for `fm`; the law "louder is brighter": J.-C. Risset and M. Mathews (1969), Physics Today 22(2), 23-30.
 
     Examples
     --------

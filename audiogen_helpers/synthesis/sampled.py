@@ -44,7 +44,7 @@ def wavetable(f0: float, *, sr: int, duration: float, position: float = 0.5, swe
     position : float in [0, 1]
         Mean place along the waves.
     sweep : float in [0, 1]
-        How far the place moves to both sides; it is held at the ends.
+        How far the place moves to both sides, from the lowest on; it is held at the ends.
     rate : float in [0.01, 20]
         How often it goes to and fro, Hz.
 
@@ -73,7 +73,7 @@ def wavetable_stream(sr: int, rng: np.random.Generator, *, f0: float, position: 
     while True:
         n = np.arange(start, start + _PIECE)
         phase = np.mod(n * (f0 / sr), 1.0)
-        place = (_N_TABLES - 1) * np.clip(position + sweep * np.sin(2.0 * np.pi * np.mod(n * (rate / sr), 1.0)), 0.0, 1.0)
+        place = (_N_TABLES - 1) * np.clip(position - sweep * np.cos(2.0 * np.pi * np.mod(n * (rate / sr), 1.0)), 0.0, 1.0)
         y = np.zeros(_PIECE)
         for i, table in enumerate(tables):
             weight = np.maximum(0.0, 1.0 - np.abs(place - i))
@@ -264,7 +264,7 @@ def _cloud(
 
 
 @compiled
-def _add(out, clip, starts, reads, steps, window):  # type: ignore[no-untyped-def]
+def _add(out, clip, starts, reads, steps, window):
     """Add grains to `out`: each read from the circle `clip` at its own place and step, between samples by a straight line."""
     size = len(clip)
     for g in range(len(starts)):

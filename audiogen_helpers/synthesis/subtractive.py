@@ -11,7 +11,7 @@ import numpy as np
 
 from audiogen_helpers._rng import RNGLike
 from audiogen_helpers._streams import Stream, render
-from audiogen_helpers.filters import Filter, MovingFilter, biquad, soft_limit
+from audiogen_helpers.filters import Filter, MovingFilter, biquad, dc_blocker, soft_limit
 from audiogen_helpers.registry import Entry, Parameter
 from audiogen_helpers.synthesis import oscillators
 
@@ -69,7 +69,7 @@ def subtractive(
     >>> subtractive(110.0, sr=8000, duration=0.5).shape
     (4000,)
     """
-    settings = {"wave": wave, "cutoff": cutoff, "resonance": resonance, "sweep": sweep, "decay": decay}
+    settings: dict[str, Any] = {"wave": wave, "cutoff": cutoff, "resonance": resonance, "sweep": sweep, "decay": decay}
     return render(_SUBTRACTIVE, sr=sr, duration=duration, f0=f0, **settings)
 
 
@@ -147,13 +147,13 @@ def wah_stream(
     sr: int, rng: np.random.Generator, *, f0: float, wave: str, rate: float, low: float, high: float, resonance: float
 ) -> Stream:
     """The stream of `wah`."""
-    low_pass, gain = MovingFilter("low-pass", sr=sr), 0.5 / np.sqrt(max(1.0, resonance))
+    low_pass, block_dc, gain = MovingFilter("low-pass", sr=sr), dc_blocker(sr), 0.5 / np.sqrt(max(1.0, resonance))
     start = 0
     for x in _source(wave, f0=f0, sr=sr, rng=rng):
         t = np.arange(start, start + len(x)) / sr
         opened = 0.5 - 0.5 * np.cos(2.0 * np.pi * rate * t)
         f = np.minimum(low * (high / low) ** opened, 0.45 * sr)
-        yield soft_limit(gain * low_pass(x, cutoff=f, q=resonance))
+        yield soft_limit(gain * block_dc(low_pass(x, cutoff=f, q=resonance)))  # a fast `rate` in step with f0 would leave an offset
         start += len(x)
 
 
