@@ -11,6 +11,7 @@ __all__ = [
     "taxonomy",
     "technologies",
     "training",
+    "transforming",
     "voice_and_nature",
 ]
 
@@ -25,5 +26,6 @@ from audiogen_helpers.exercises import (
     taxonomy,
     technologies,
     training,
+    transforming,
     voice_and_nature,
 )

@@ -78,5 +78,7 @@ def check_harmonise(harmonise: Callable[..., Any]) -> None:
     expect(bool(np.abs(z).max() <= 1.0), f"the peak is {np.abs(z).max():.2f}: it would be clipped.")
     levels = [partial_level(z, f=220.0 * 2.0 ** (s / 12.0), sr=_SR) for s in (0, 4, 7)]
     for name, level in zip(("the voice itself", "the third", "the fifth"), levels, strict=True):
-        expect(level > 0.5 * max(levels) and level > 0.02, f"{name} is missing or too soft: amplitude {level:.3f} of {max(levels):.3f}.")
+        expect(
+            bool(level > 0.5 * max(levels) and level > 0.02), f"{name} is missing or too soft: amplitude {level:.3f} of {max(levels):.3f}."
+        )
     passed("Three voices out of one, and all of them at the same moment.")
