@@ -83,7 +83,7 @@ class Entry:
         >>> tone.settings({"f": 440})
         Traceback (most recent call last):
             ...
-        audiogen_helpers.errors.ParameterError: settings of tone must be among f0; received 'f'
+        audiogen_helpers.errors.ParameterError: settings of tone must be among f0; received 'f'; did you mean 'f0'?
         """
         known = {p.name: p for p in self.parameters}
         for name in given:

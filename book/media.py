@@ -14,7 +14,7 @@ from book.notebooks import Notebook
 
 __all__ = ["ENDINGS", "MIN_BYTES", "extract"]
 
-MIN_BYTES = 4096  # smaller ones stay in the page
+MIN_BYTES = 1024  # smaller ones stay in the page
 ENDINGS = {"audio/flac": "flac", "audio/mpeg": "mp3", "audio/wav": "wav", "image/png": "png", "image/webp": "webp"}
 _DATA_URI = re.compile(rf"data:({'|'.join(ENDINGS)});base64,([A-Za-z0-9+/]+={{0,2}})")
 
