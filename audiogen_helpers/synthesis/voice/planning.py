@@ -364,15 +364,16 @@ def _pitch(
         mark = parts[b - 1].label if parts[b - 1].label in _PAUSES else "."
         voiced = [i for i in range(a, b) if parts[i].accent > 0 or parts[i].phone.kind == "vowel"]
         stressed = [i for i in voiced if parts[i].accent >= 1.0] or voiced
+        if not voiced:
+            tune[lo : hi + 1] = tune[lo]
+            continue
+        k = np.arange(lo, hi + 1)
         tune[lo : hi + 1] = np.linspace(0.12, -0.12, hi + 1 - lo)
         for order, i in enumerate(stressed):
             centre = edges[i] + 0.4 * (edges[i + 1] - edges[i])
             width = max(0.12 / frame, 0.8 * (edges[i + 1] - edges[i]))
-            k = np.arange(lo, hi + 1)
             tune[lo : hi + 1] += (0.25 - 0.03 * min(order, 3)) * np.exp(-0.5 * ((k - centre) / (0.7 * width)) ** 2)
-        if stressed:
-            turn = edges[stressed[-1]] + 0.4 * (edges[stressed[-1] + 1] - edges[stressed[-1]])
-            k = np.arange(lo, hi + 1)
-            goal = {"?": 0.7, ",": 0.1}.get(mark, -0.35)
-            tune[lo : hi + 1] += goal * np.clip((k - turn) / max(edges[b - 1] - turn, 1.0), 0.0, 1.0)
+        turn = edges[stressed[-1]] + 0.4 * (edges[stressed[-1] + 1] - edges[stressed[-1]])
+        goal = {"?": 0.7, ",": 0.1}.get(mark, -0.35)
+        tune[lo : hi + 1] += goal * np.clip((k - turn) / max(edges[b - 1] - turn, 1.0), 0.0, 1.0)
     return f0 * 2.0 ** (expression * _smooth(tune, 9))
