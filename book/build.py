@@ -10,14 +10,20 @@ A build that did not end well leaves no record (``build/pages.json``), so the ne
 from __future__ import annotations
 
 import argparse
+import contextlib
+import gc
 import hashlib
 import json
 import platform
 import shutil
 import sys
 import time
+import types
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from book import notebooks
 from book.media import extract
@@ -137,18 +143,31 @@ def _sphinx(project: Project, out: Path, *, strict: bool) -> bool:
     from jupyter_book.sphinx import build_sphinx
 
     source = project.build / "source"
-    result: Any = build_sphinx(
-        source,
-        out,
-        path_config=source / "_config.yml",
-        noconfig=True,
-        confoverrides={"external_toc_path": (source / "_toc.yml").as_posix(), "latex_individualpages": False},
-        doctreedir=project.build / "doctrees",
-        warningiserror=strict,
-        keep_going=True,
-        quiet=True,
-    )
+    with _living_objects_only():
+        result: Any = build_sphinx(
+            source,
+            out,
+            path_config=source / "_config.yml",
+            noconfig=True,
+            confoverrides={"external_toc_path": (source / "_toc.yml").as_posix(), "latex_individualpages": False},
+            doctreedir=project.build / "doctrees",
+            warningiserror=strict,
+            keep_going=True,
+            quiet=True,
+        )
     return result == 0
+
+
+@contextlib.contextmanager
+def _living_objects_only() -> Iterator[None]:
+    """The builder asks every object of the process for its class; a proxy whose object is gone, as numba leaves some, would raise."""
+    from sphinx_external_toc import collectors
+
+    def living() -> list[Any]:
+        return [thing for thing in gc.get_objects() if type(thing) not in weakref.ProxyTypes]
+
+    with mock.patch.object(collectors, "gc", types.SimpleNamespace(get_objects=living)):
+        yield
 
 
 def _finish(project: Project, out: Path) -> None:

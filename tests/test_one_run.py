@@ -6,6 +6,8 @@ Each test works on a small book of its own in a temporary folder.
 import json
 import re
 import shutil
+import threading
+import weakref
 
 import pytest
 import yaml
@@ -322,7 +324,11 @@ def small_book(tmp_path_factory):
         for cell in notebooks.code_cells(ran):
             cell["outputs"] = next((items for start, items in shown.items() if cell["source"].startswith(start)), [])
         notebooks.write(book.cache / f"{name}.{keys.key(book, name)}.ipynb", ran)
+    thing = threading.Event()
+    gone = weakref.proxy(thing)  # the process holds a proxy of what is no more, as it does where numba was used
+    del thing
     assert book_build.build(book) == 0
+    del gone
     return book
 
 
