@@ -94,9 +94,9 @@ def train(
     setting: Settings = None,
 ) -> None:
     """Train MODEL on data, into the folder OUT."""
-    from audiogen_helpers import deep, workflow
+    from audiogen_helpers import workflow
 
-    settings = workflow.parse_settings(deep.MODELS, model, setting or [])
+    settings = workflow.parse_settings(workflow.MODELS, model, setting or [])
     workflow.train(model, data=data, out=out, steps=steps, minutes=minutes, seed=seed, resume=resume, **settings)
     typer.echo(f"The model is in {out}. Next: audiogen sample {out} -n 10 -o samples")
 
@@ -104,9 +104,9 @@ def train(
 @app.command()
 def models() -> None:
     """List the models and their settings."""
-    from audiogen_helpers import deep
+    from audiogen_helpers import workflow
 
-    for name, entry in deep.MODELS.items():
+    for name, entry in workflow.MODELS.items():
         typer.echo(f"{name}: {entry.summary}")
         for p in entry.parameters:
             span = f", {p.low:g} to {p.high:g}" if p.low is not None and p.high is not None else ""

@@ -274,6 +274,43 @@ def test_planning_leaves_the_model_as_it_was_and_more_minutes_are_more_steps():
     assert 1 <= few < many
 
 
+class Halving:
+    """A model of plain arrays: each step halves its only number."""
+
+    compiled = False
+
+    def __init__(self):
+        from audiogen_helpers.statistical._training import Variable
+
+        self.variables = [Variable(np.array([64.0]))]
+
+    def train_step(self, batch, seed):
+        self.variables[0].assign(self.variables[0].numpy() / batch["by"])
+        return {"value": float(self.variables[0].numpy()[0])}
+
+
+def test_a_model_of_plain_arrays_is_trained_logged_kept_and_resumed_by_the_same_loop(tmp_path):
+    def halve(step):
+        return {"by": np.float64(2.0)}
+
+    run = {"steps": 6, "seed": 0, "out": tmp_path, "progress": False, "save_every": 1}
+    model = Halving()
+    assert plan_steps(model, halve, minutes=0.01, seed=0) > 6
+    assert model.variables[0].numpy() == 64.0
+    stopped = Halving()
+
+    def once(step):
+        if step == 4:
+            raise KeyboardInterrupt
+        return halve(step)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(stopped, once, **run)
+    history = fit(model, halve, resume=True, **run)
+    assert history.start == 4
+    assert history["value"].tolist() == [32.0, 16.0, 8.0, 4.0, 2.0, 1.0]
+
+
 def test_every_epoch_is_a_permutation_and_any_step_can_be_asked_first():
     indices_at = epoch_batches(10, batch_size=4, seed=1)
     stream = np.concatenate([indices_at(k) for k in range(15)])

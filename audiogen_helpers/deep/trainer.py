@@ -34,7 +34,11 @@ DIVERGED = 1e6
 
 
 class Trainable(Protocol):
-    """What :func:`fit` needs of a model. An optional method ``plan(steps)`` is called once before training: the schedule's length."""
+    """What :func:`fit` needs of a model. An optional method ``plan(steps)`` is called once before training: the schedule's length.
+
+    A model of plain arrays (no network: expectation-maximisation, say) has the attribute ``compiled = False``: its steps are called
+    as they are, with arrays, and its `variables` need ``numpy()``, ``assign(array)`` and ``shape`` only.
+    """
 
     @property
     def variables(self) -> Sequence[Any]:
@@ -157,12 +161,12 @@ def plan_steps(model: Trainable, batch_at: BatchAt, *, minutes: float, seed: int
     kept = [variable.numpy() for variable in model.variables]
     take = _compiled(model)
     for step in range(3):
-        _scalars(take(_tensors(batch_at(step)), step_seed(seed, step)))
+        _scalars(take(_batch(model, batch_at(step)), step_seed(seed, step)))
     durations: list[float] = []
     start = time.perf_counter()
     while len(durations) < 3 or time.perf_counter() - start < timed:
         before = time.perf_counter()
-        _scalars(take(_tensors(batch_at(len(durations))), step_seed(seed, len(durations))))
+        _scalars(take(_batch(model, batch_at(len(durations))), step_seed(seed, len(durations))))
         durations.append(time.perf_counter() - before)
     for variable, value in zip(model.variables, kept, strict=True):
         variable.assign(value)
@@ -284,7 +288,7 @@ class _Run:
 
     def _step(self, take: Callable[..., Any], state: _State) -> None:
         before = time.perf_counter()
-        values = _scalars(take(_tensors(self.batch_at(state.step)), step_seed(self.seed, state.step)))
+        values = _scalars(take(_batch(self.model, self.batch_at(state.step)), step_seed(self.seed, state.step)))
         state.step += 1
         for name, value in values.items():
             if not math.isfinite(value) or abs(value) > DIVERGED:
@@ -388,6 +392,8 @@ _COMPILED: weakref.WeakKeyDictionary[Any, Callable[..., Any]] = weakref.WeakKeyD
 
 def _compiled(model: Trainable) -> Callable[..., Any]:
     """The model's step as one graph, compiled once for the timing and the training."""
+    if not getattr(model, "compiled", True):
+        return model.train_step
     tf = tensorflow()
 
     if model not in _COMPILED:
@@ -403,7 +409,9 @@ def _compiled(model: Trainable) -> Callable[..., Any]:
     return _COMPILED[model]
 
 
-def _tensors(batch: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def _batch(model: Trainable, batch: Mapping[str, np.ndarray]) -> Mapping[str, Any]:
+    if not getattr(model, "compiled", True):
+        return batch
     tf = tensorflow()
 
     return {name: tf.convert_to_tensor(array) for name, array in batch.items()}

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from audiogen_helpers.workflow.features import default_spec, features
 from audiogen_helpers.workflow.inversion import invert
+from audiogen_helpers.workflow.models import MODELS
 from audiogen_helpers.workflow.sampling import checkpoint, file_labels, load, sample_to_folder
 from audiogen_helpers.workflow.sounds import parse_settings, synthesise, transform_file
 from audiogen_helpers.workflow.trained import Trained
 from audiogen_helpers.workflow.training import train
+from audiogen_helpers.workflow.tunes import render_tune
 
 __all__ = [
+    "MODELS",
     "Trained",
     "checkpoint",
     "default_spec",
@@ -22,6 +25,7 @@ __all__ = [
     "invert",
     "load",
     "parse_settings",
+    "render_tune",
     "sample_to_folder",
     "synthesise",
     "train",

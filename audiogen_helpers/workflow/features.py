@@ -11,7 +11,7 @@ from audiogen_helpers._validation import check_integer, check_number, check_sr
 from audiogen_helpers.datasets import Dataset
 from audiogen_helpers.errors import DataError, ParameterError
 
-__all__ = ["default_length", "default_spec", "features"]
+__all__ = ["check_finite", "clip_length", "default_length", "default_spec", "features"]
 
 FRAME_SECONDS = 0.064
 LONGEST = 5.0
@@ -61,6 +61,25 @@ def default_length(dataset: Dataset, spec: spectral.MelSpec) -> int:
     return (frames - 1) * spec.hop_length
 
 
+def clip_length(dataset: Dataset, spec: spectral.MelSpec, duration: float | None) -> int:
+    """Samples of a clip: of the `duration` asked for, or :func:`default_length`; an error where `spec` or `duration` does not fit."""
+    if spec.sr != dataset.sr:
+        raise ParameterError(f"spec must have the data set's rate of {dataset.sr} Hz; received {spec.sr}")
+    if duration is None:
+        return default_length(dataset, spec)
+    length = units.n_samples(check_number(duration, name="duration", above=0.0), sr=spec.sr)
+    if length < spec.hop_length:
+        raise ParameterError(f"duration must hold at least one hop of {spec.hop_length} samples; received {duration:g} s")
+    return length
+
+
+def check_finite(Y: np.ndarray, dataset: Dataset, *, start: int = 0) -> None:
+    """:class:`DataError` naming the first clip of ``Y (n, length)`` with NaN; `start` is the position of ``Y[0]`` in the set."""
+    broken = np.flatnonzero(~np.isfinite(Y).all(axis=1))
+    if broken.size:
+        raise DataError(f"clips must be finite; {dataset.paths[start + int(broken[0])].name} holds NaN or infinite samples")
+
+
 def features(
     dataset: Dataset, *, spec: spectral.MelSpec | None = None, duration: float | None = None
 ) -> tuple[np.ndarray, np.ndarray, int]:
@@ -99,21 +118,12 @@ def features(
     ((64, 64), {3}, 8064)
     """
     spec = default_spec(dataset.sr) if spec is None else spec
-    if spec.sr != dataset.sr:
-        raise ParameterError(f"spec must have the data set's rate of {dataset.sr} Hz; received {spec.sr}")
-    if duration is None:
-        length = default_length(dataset, spec)
-    else:
-        length = units.n_samples(check_number(duration, name="duration", above=0.0), sr=spec.sr)
-        if length < spec.hop_length:
-            raise ParameterError(f"duration must hold at least one hop of {spec.hop_length} samples; received {duration:g} s")
+    length = clip_length(dataset, spec, duration)
     X = np.empty((len(dataset), spec.n_mels, 1 + length // spec.hop_length), dtype=np.float32)
     for start in range(0, len(dataset), CHUNK):
         part = range(start, min(start + CHUNK, len(dataset)))
         Y, _ = dataset.subset(part).arrays(length=length)
-        broken = np.flatnonzero(~np.isfinite(Y).all(axis=1))
-        if broken.size:
-            raise DataError(f"clips must be finite; {dataset.paths[start + int(broken[0])].name} holds NaN or infinite samples")
+        check_finite(Y, dataset, start=start)
         X[start : start + len(Y)] = spectral.scale(spectral.log_mel(Y, spec), spec)
     labels = dataset.label_indices if dataset.label_names else np.full(len(dataset), -1, dtype=np.int64)
     return X, labels, length

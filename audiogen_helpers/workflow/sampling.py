@@ -110,8 +110,8 @@ def sample_to_folder(
     present = [name for name in names if (target / name).exists()]
     if present and not force:
         raise DataError(f"out must not hold {present[0]} yet (force replaces it, and {len(present) - 1} more); received {target}")
-    Y, _ = model.sample(n, label=label, seed=seed)
-    return [audio.write(target / name, _until_the_end(y, model.spec.hop_length), sr=model.sr) for name, y in zip(names, Y, strict=True)]
+    clips = model.clips(n, label=label, seed=seed)
+    return [audio.write(target / name, _until_the_end(y, model.spec.hop_length), sr=model.sr) for name, y in zip(names, clips, strict=True)]
 
 
 def file_labels(labels: Sequence[str]) -> list[str]:

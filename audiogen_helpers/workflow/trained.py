@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from audiogen_helpers import spectral
 from audiogen_helpers._rng import check_seed
 from audiogen_helpers._validation import check_integer, show
 from audiogen_helpers.deep.arrays import load_arrays, load_json, save_arrays
-from audiogen_helpers.deep.models import MODELS, Generator, check_settings
+from audiogen_helpers.deep.models import Generator
 from audiogen_helpers.errors import ModelError, ParameterError
+from audiogen_helpers.workflow.models import MODELS, check_settings, makes
+from audiogen_helpers.workflow.tunes import render_tune
 
 __all__ = ["FORMAT", "Trained", "read", "spread", "write_weights"]
 
@@ -38,11 +40,11 @@ class Trained:
     name : str
         Of the model, such as ``'flow'``.
     generator : Generator
-        Makes features.
+        Makes features, waveforms or notes: see :func:`audiogen_helpers.workflow.models.makes`.
     spec : MelSpec
         What the features mean.
     length : int
-        Samples of a clip.
+        Samples of a clip; of the longest tune that a model of notes has read.
     labels : tuple of str
         What it can be asked to say; empty for a model without labels.
     card : dict
@@ -62,10 +64,22 @@ class Trained:
         return self.spec.sr
 
     def features(self, n: int, *, label: str | None = None, seed: int = 0, **options: Any) -> tuple[np.ndarray, list[str]]:
-        """New scaled log-mel spectrograms ``(n, n_mels, frames)`` and their labels: see :meth:`sample`."""
+        """New scaled log-mel spectrograms ``(n, n_mels, frames)`` and their labels, of a model that makes those: see :meth:`sample`."""
+        return self._made("mel", "spectrograms", n, label, seed, options)
+
+    def notes(self, n: int, *, label: str | None = None, seed: int = 0, **options: Any) -> tuple[list[np.ndarray], list[str]]:
+        """New tunes, each ``(notes, 2)``: MIDI number and sixteenths, and their labels, of a model of notes: see :meth:`sample`."""
+        return self._made("notes", "tunes", n, label, seed, options)
+
+    def _made(self, kind: str, called: str, n: int, label: str | None, seed: int, options: Mapping[str, Any]) -> tuple[Any, list[str]]:
+        if makes(self.name) != kind:
+            raise ParameterError(f"model must make {called}; received {self.name}, which makes {makes(self.name)}")
+        return self._draw(n, label, seed, options)
+
+    def _draw(self, n: int, label: str | None, seed: int, options: Mapping[str, Any]) -> tuple[Any, list[str]]:
         indices = spread(n, self.labels, label=label)
-        X = self.generator.sample(indices, seed=check_seed(seed), **options)
-        return X, [self.labels[i] if i >= 0 else "" for i in indices]
+        made = self.generator.sample(indices, seed=check_seed(seed), **options)
+        return made, [self.labels[i] if i >= 0 else "" for i in indices]
 
     def sample(self, n: int, *, label: str | None = None, seed: int = 0, **options: Any) -> tuple[np.ndarray, list[str]]:
         """New clips.
@@ -85,7 +99,7 @@ class Trained:
         -------
         Y : np.ndarray [shape=(n, length), float32], ``|Y| < 1``
             As loud as the clips it learned from. Where a clip ends early, what follows is digital silence. A clip that would
-            exceed full scale (no training clip does) is turned down as a whole.
+            exceed full scale (no training clip does) is turned down as a whole. Tunes are as long as the longest of them.
         labels : list of str
             One per clip; ``''`` for a model without labels.
 
@@ -94,17 +108,41 @@ class Trained:
         ParameterError
             If `n` is below 1, or the label is unknown.
         """
-        X, labels = self.features(n, label=label, seed=seed, **options)
-        Y = np.concatenate([self._audio(X[start : start + CHUNK], seed) for start in range(0, len(X), CHUNK)])
-        return Y, labels
+        made, labels = self._draw(n, label, seed, options)
+        parts = list(self._clips(made, seed))
+        longest = max(part.shape[1] for part in parts)
+        return np.concatenate([np.pad(part, ((0, 0), (0, longest - part.shape[1]))) for part in parts]), labels
+
+    def clips(self, n: int, *, label: str | None = None, seed: int = 0) -> Iterator[np.ndarray]:
+        """The clips of :meth:`sample` one by one: no more than 64 of them are sound at a time."""
+        made, _ = self._draw(n, label, seed, {})
+        return (y for part in self._clips(made, seed) for y in part)
+
+    def _clips(self, made: Any, seed: int) -> Iterator[np.ndarray]:
+        kind = makes(self.name)
+        for start in range(0, len(made), CHUNK):
+            part = made[start : start + CHUNK]
+            if kind == "mel":
+                yield self._audio(part, seed)
+            elif kind == "waveforms":
+                yield _fit(part)
+            else:
+                tunes = [render_tune(notes, sr=self.sr) for notes in part]
+                longest = max(map(len, tunes))
+                yield _fit(np.stack([np.pad(y, (0, longest - len(y))) for y in tunes]))
 
     def _audio(self, X: np.ndarray, seed: int) -> np.ndarray:
         Y = spectral.log_mel_to_audio(spectral.unscale(X, self.spec), self.spec, rng=seed, length=self.length)
         sounding = (X > -1.0).any(axis=1) * np.arange(1, X.shape[2] + 1)
         ends = np.where(sounding.any(axis=1), (sounding.max(axis=1) - 1) * self.spec.hop_length + self.spec.n_fft // 2, 0)
         Y = np.where(np.arange(self.length) < ends[:, None], Y, 0.0)  # where no frame reaches, rounding errors are left: 1e-6
-        peak = np.abs(Y).max(axis=-1, keepdims=True)
-        return (Y / np.maximum(1.0, peak / 0.99)).astype(np.float32)
+        return _fit(Y)
+
+
+def _fit(Y: np.ndarray) -> np.ndarray:
+    """Each clip as it is, or turned down where it would exceed full scale."""
+    peak = np.abs(Y).max(axis=-1, keepdims=True)
+    return (Y / np.maximum(1.0, peak / 0.99)).astype(np.float32)
 
 
 def spread(n: int, labels: tuple[str, ...], *, label: str | None = None) -> np.ndarray:
@@ -154,13 +192,22 @@ def read(folder: str | os.PathLike[str]) -> Trained:
     if broken:
         raise ModelError(f"weights must be finite; received {path} with NaN or infinite values in {broken[0]}")
     kind: Any = target.load()
-    generator = kind.restore(arrays, shape=shape, n_labels=len(labels), settings=settings)
+    size: dict[str, Any] = {"shape": shape} if makes(name) == "mel" else {"shape": (length,), "sr": spec.sr}
+    generator = kind.restore(arrays, n_labels=len(labels), settings=settings, **size)
     return Trained(name=name, generator=generator, spec=spec, length=length, labels=labels, card=card)
 
 
-def write_weights(folder: Path, generator: Generator) -> Path:
-    """Store what the model learned, in half precision where every value fits: at most 0.05 % off, and half the size."""
-    return save_arrays(folder / "weights.npz", {name: _half(array) for name, array in generator.arrays.items()})
+def write_weights(folder: Path, generator: Generator, *, exact: bool = False) -> Path:
+    """Store what the model learned, in half precision where every value fits: at most 0.05 % off, and half the size.
+
+    With `exact`, in single precision: for probabilities and variances, which may be small.
+    """
+    store = _single if exact else _half
+    return save_arrays(folder / "weights.npz", {name: store(array) for name, array in generator.arrays.items()})
+
+
+def _single(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float32)
 
 
 def _half(array: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,12 @@ from audiogen_helpers import datasets
 from audiogen_helpers._rng import check_seed
 from audiogen_helpers._validation import check_integer, check_number, show
 from audiogen_helpers.deep.arrays import load_json, save_json
-from audiogen_helpers.deep.models import MODELS, check_settings
 from audiogen_helpers.deep.progress import ProgressLike
 from audiogen_helpers.deep.trainer import History, fit, plan_steps
 from audiogen_helpers.errors import DataError, ModelError, ParameterError
 from audiogen_helpers.spectral import MelSpec
-from audiogen_helpers.workflow.features import default_spec, features
+from audiogen_helpers.workflow.material import Material, material
+from audiogen_helpers.workflow.models import MODELS, check_settings, makes
 from audiogen_helpers.workflow.trained import FORMAT, Trained, read, write_weights
 
 __all__ = ["train"]
@@ -31,7 +30,7 @@ MINUTES = 3.0
 def train(
     model: str,
     *,
-    data: str | os.PathLike[str] | datasets.Dataset,
+    data: str | os.PathLike[str] | datasets.Dataset | datasets.Tunes,
     out: str | os.PathLike[str],
     steps: int | None = None,
     minutes: float | None = None,
@@ -47,10 +46,10 @@ def train(
     Parameters
     ----------
     model : str
-        A name in :data:`audiogen_helpers.deep.MODELS`.
-    data : str, path or Dataset
+        A name in :data:`audiogen_helpers.workflow.MODELS`.
+    data : str, path, Dataset or Tunes
         A data set's name or a folder of clips (one subfolder per label), of which the training side of the split is used; or a
-        :class:`~audiogen_helpers.datasets.Dataset`, of which all clips are.
+        :class:`~audiogen_helpers.datasets.Dataset`, of which all clips are. For a model of notes: a set of tunes.
     out : path
         The folder that becomes the model; must not exist yet, or be empty.
     steps : int >= 1, optional
@@ -88,18 +87,28 @@ def train(
     began, settings = time.perf_counter(), check_settings(model, settings)
     steps, minutes, seed = _budget(steps, minutes, check_seed(seed))
     folder = _check_folder(Path(out).expanduser(), resume=resume)
-    clips = _training_clips(data)
-    spec = default_spec(clips.sr) if spec is None else spec
     planned = load_json(folder / "settings.json") if (folder / "settings.json").is_file() else None
-    if planned is not None and duration is None:
-        duration = check_integer(planned.get("length"), name="length", low=1) / spec.sr
-    X, labels, length = features(clips, spec=spec, duration=duration)
-    names = list(clips.label_names) if MODELS[model].extra["labels"] else []
-    kind: Any = MODELS[model].load()
-    training = kind.train(X, labels, n_labels=len(names), seed=seed, **settings)
-    plan = {"format": FORMAT, "model": model, "settings": training.settings, "spec": spec.to_dict(), "length": length, "labels": names}
-    run = _Run(folder, plan, {**_data_record(clips), "clips_used": len(X)}, seed, steps, minutes, progress, began)
+    length = None if planned is None or duration is not None else check_integer(planned.get("length"), name="length", low=1)
+    found = material(makes(model), data, spec=spec, duration=duration, length=length)
+    names = list(found.label_names) if MODELS[model].extra["labels"] else []
+    training = _begin(model, found, n_labels=len(names), seed=seed, settings=settings)
+    plan = {
+        "format": FORMAT,
+        "model": model,
+        "settings": training.settings,
+        "spec": found.spec.to_dict(),
+        "length": found.length,
+        "labels": names,
+    }
+    run = _Run(folder, plan, found.record, seed, steps, minutes, progress, began)
     return run.go(training, planned)
+
+
+def _begin(model: str, found: Material, *, n_labels: int, seed: int, settings: Mapping[str, Any]) -> Any:
+    """The model at its starting point; those that make sound themselves are told the rate."""
+    kind: Any = MODELS[model].load()
+    rate = {} if makes(model) == "mel" else {"sr": found.spec.sr}
+    return kind.train(found.inputs, found.labels, n_labels=n_labels, seed=seed, **rate, **settings)
 
 
 @dataclass
@@ -135,7 +144,7 @@ class _Run:
                 identity=identity,
             )
             save_json(self.folder / "card.json", self._card(history))
-            write_weights(self.folder, training.finish())
+            write_weights(self.folder, training.finish(), exact=MODELS[self.plan["model"]].extra.get("exact", False))
         shutil.rmtree(self.folder / "checkpoint", ignore_errors=True)
         return read(self.folder)
 
@@ -147,8 +156,11 @@ class _Run:
         if spent >= minutes:
             raise ParameterError(f"minutes must leave time to train after {60.0 * spent:.0f} s of preparing the data; received {minutes:g}")
         steps = plan_steps(training, training.batch_at, minutes=minutes - spent, seed=self.seed)
+        enough = getattr(training, "max_steps", steps)
         if self.progress is True:
-            print(f"{minutes:g} min are {steps} steps on this machine", flush=True)
+            last = f"; {enough} are enough for this model" if steps > enough else ""
+            print(f"{minutes:g} min are {steps} steps on this machine{last}", flush=True)
+        steps = min(steps, enough)
         return steps
 
     def _same_run(self, planned: Mapping[str, Any]) -> int:
@@ -203,27 +215,3 @@ def _check_folder(folder: Path, *, resume: bool) -> Path:
     if inside and not begun and {p.name for p in inside} != {"data.json"}:
         raise ModelError(f"resume needs the folder of a run (with settings.json); received {folder}")
     return folder
-
-
-def _training_clips(data: str | os.PathLike[str] | datasets.Dataset) -> datasets.Dataset:
-    clips = datasets.load(data)
-    if not isinstance(data, datasets.Dataset) and clips.splits.count("train") >= 2:
-        clips = clips.split("train")
-    if len(clips) < 2:
-        raise DataError(
-            f"data must have at least 2 clips, or there is nothing to learn about how clips differ; received {clips.describe()}"
-        )
-    return clips
-
-
-def _data_record(clips: datasets.Dataset) -> dict[str, Any]:
-    """What the model learned from, without a path of this machine."""
-    return {
-        "name": clips.name,
-        "source": clips.source,
-        "licence": clips.card.licence,
-        "citation": clips.card.citation,
-        "sr": clips.sr,
-        "clips": dict(sorted(Counter(clips.labels).items())),
-        "content_sha256": clips.content_hash(),
-    }

@@ -1,0 +1,32 @@
+"""Which statistical models there are: names, settings and where the code is, as data."""
+
+from __future__ import annotations
+
+from audiogen_helpers.registry import Entry, Parameter, Registry
+
+__all__ = ["MODELS"]
+
+MODELS = Registry(
+    "model",
+    Entry(
+        name="gmm",
+        summary="A Gaussian mixture of spectral frames for each label, drawn one by one: the right timbre, and no time.",
+        target="audiogen_helpers.statistical.spectral_frames:FrameMixture",
+        parameters=(Parameter(name="components", default=32, low=1, high=4096, help="Gaussians for each label (less for few frames)."),),
+        extra={"labels": True, "makes": "mel", "exact": True},
+    ),
+    Entry(
+        name="hmm",
+        summary="A left-to-right hidden Markov model for each label, with durations and smooth trajectories: speaks through a vocoder.",
+        target="audiogen_helpers.statistical.speech:SpeechHmm",
+        parameters=(Parameter(name="states", default=12, low=1, high=200, help="States of each chain."),),
+        extra={"labels": True, "makes": "waveforms", "exact": True},
+    ),
+    Entry(
+        name="melody",
+        summary="A hidden Markov model of notes: new tunes in the manner of those it read.",
+        target="audiogen_helpers.statistical.melody:MelodyHmm",
+        parameters=(Parameter(name="states", default=24, low=1, high=1000, help="Hidden states."),),
+        extra={"labels": True, "makes": "notes", "exact": True},
+    ),
+)
