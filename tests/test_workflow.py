@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from audiogen_helpers import audio, datasets, workflow
-from audiogen_helpers.deep.models import MODELS
 from audiogen_helpers.errors import AudioGenError, DataError, ModelError, ParameterError
 from audiogen_helpers.spectral import MelSpec
 from audiogen_helpers.workflow.features import default_length, features
@@ -455,13 +454,3 @@ def test_inversion_refuses_what_is_no_sound(tmp_path):
         with pytest.raises(AudioGenError):
             workflow.invert(path, tmp_path / "out.wav")
     assert not (tmp_path / "out.wav").exists()
-
-
-# --- the shipped model and the real corpus
-
-
-def test_every_registered_model_can_be_trained_by_name(clips, tmp_path):
-    for name in MODELS:
-        trained = workflow.train(name, data=clips, out=tmp_path / name, steps=1, progress=False, batch_size=4)
-        assert trained.name == name
-        assert trained.sample(1)[0].shape == (1, trained.length)
