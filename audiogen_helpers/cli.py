@@ -58,7 +58,7 @@ def data_list() -> None:
     for name, entry in datasets.DATASETS.items():
         card = datasets.info(name)
         here = "yes" if datasets.is_present(name) else "no"
-        table.add_row(name, card.kind, here, str(card.count), str(card.sr or "various"), card.licence, entry.summary)
+        table.add_row(name, card.kind, here, str(card.count), str(card.sr or card.media), card.licence, entry.summary)
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
@@ -193,13 +193,31 @@ def transform_(
 
 
 @app.command()
+def texture(
+    path: Annotated[Path, typer.Argument(metavar="IN", help="Any audio file: rain, fire, applause, a crowd.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write: .wav, .flac, .ogg or .mp3.")],
+    duration: Annotated[float, typer.Option(help="Seconds.")] = 10.0,
+    n_iter: Annotated[int, typer.Option(help="Steps of the search.")] = 100,
+    seed: Seed = 0,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file of the same name.")] = False,
+) -> None:
+    """Make new sound of any length with the statistics of the texture in the file IN."""
+    from audiogen_helpers import workflow
+
+    written, distance = workflow.texture_file(path, out, duration=duration, n_iter=n_iter, seed=seed, overwrite=force)
+    typer.echo(f"{written}: {duration:g} s of the texture of {path}")
+    if distance:
+        typer.echo("relative difference: " + ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in distance.items()))
+
+
+@app.command()
 def evaluate(
     generated: Annotated[Path, typer.Argument(help="A folder of generated clips.")],
     reference: Annotated[str, typer.Argument(help="What they should sound like: a data set's name or a folder of clips.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     seed: Seed = 0,
 ) -> None:
-    """Measure generated clips against real ones: recognised, varied, copied?"""
+    """Measure generated clips against real ones: recognised, varied, copied? Files of the same name are compared as pairs too."""
     from audiogen_helpers import evaluation
 
     report = evaluation.evaluate(generated, reference, seed=seed, progress=not as_json)

@@ -44,6 +44,8 @@ class Clips:
         Where they come from, for the reader.
     skipped : tuple of str
         Damaged files that were left out, each with the reason.
+    paths : tuple of Path
+        Their files; empty for arrays.
     """
 
     waveforms: tuple[np.ndarray, ...]
@@ -52,6 +54,7 @@ class Clips:
     names: tuple[str, ...]
     source: str
     skipped: tuple[str, ...] = ()
+    paths: tuple[Path, ...] = ()
 
     def __len__(self) -> int:
         return len(self.waveforms)
@@ -98,7 +101,15 @@ def gather(generated: GeneratedLike, *, label_names: Sequence[str], sr: int | No
     if labels is not None:
         _check_known(labels, label_names, source=dataset.name)
     waveforms = tuple(audio.read(path, sr=dataset.sr, mono=True)[0] for path in dataset.paths)
-    return Clips(waveforms=waveforms, sr=dataset.sr, labels=labels, names=dataset.names, source=dataset.name, skipped=dataset.skipped)
+    return Clips(
+        waveforms=waveforms,
+        sr=dataset.sr,
+        labels=labels,
+        names=dataset.names,
+        source=dataset.name,
+        skipped=dataset.skipped,
+        paths=dataset.paths,
+    )
 
 
 def _from_arrays(generated: Any, label_names: Sequence[str], sr: int | None) -> Clips:

@@ -16,8 +16,10 @@ from audiogen_helpers.datasets import Dataset
 from audiogen_helpers.deep.progress import ProgressLike
 from audiogen_helpers.deep.recogniser import Recogniser, recogniser_spec
 from audiogen_helpers.errors import ParameterError
+from audiogen_helpers.evaluation.audio_distance import MIN_CLIPS, AudioDistance, compare_sounds, sound_statistics
 from audiogen_helpers.evaluation.clips import Clips, GeneratedLike, gather
 from audiogen_helpers.evaluation.ears import default_length, read_clips, recogniser_for, shipped_recogniser, split_of, stack, thin
+from audiogen_helpers.evaluation.paired import compare_pairs
 from audiogen_helpers.evaluation.quality import quality
 from audiogen_helpers.evaluation.report import Real, Report
 from audiogen_helpers.evaluation.scores import Recognition, frechet_distance, inception_score, recognition_rate
@@ -26,7 +28,8 @@ from audiogen_helpers.spectral import MelSpec
 
 __all__ = ["evaluate"]
 
-MAX_EMBEDDED = 600  # training clips behind the Fréchet distance
+MAX_EMBEDDED = 600  # training clips behind the Fréchet distances
+LONGEST = 30.0  # s of a clip that the Fréchet audio distance hears
 
 
 def evaluate(
@@ -61,7 +64,8 @@ def evaluate(
     Returns
     -------
     report : Report
-        ``print(report)`` is a table, ``report.to_dict()`` goes into JSON.
+        The Fréchet audio distance needs neither labels nor a recogniser. Where files of both sides have the same name (below their folders,
+        without ending), the distances of pairs are in it too. ``print(report)`` is a table, ``report.to_dict()`` goes into JSON.
 
     Raises
     ------
@@ -85,6 +89,7 @@ def evaluate(
     T = np.zeros((0, side.length), dtype=np.float32) if side.test is None else _real_rows(side.test, side)
     heard = _hear(clips, side, Y, T, seed, reasons)
     alike = _compare(clips, side, Y, T, seed, reasons)
+    sounds, real_sounds = _sounds(clips, side, seed)
     faults = None if side.test is None or not len(side.test) else quality(list(read_clips(side.test, duration=None)))
     return Report(
         n=len(clips),
@@ -106,10 +111,13 @@ def evaluate(
             diversity=alike.real_diversity,
             copies=alike.copies.held_out if alike.copies else None,
             quality=faults,
+            audio_distance=real_sounds,
         ),
         n_labels=len(side.recogniser.label_names) if side.recogniser else 0,
         reasons=reasons,
         notes=_notes(clips, side),
+        audio_distance=sounds,
+        paired=compare_pairs(clips, side.whole, absent=side.absent, seed=seed),
     )
 
 
@@ -127,6 +135,7 @@ class _Side:
     spec: MelSpec
     length: int
     n_train: int  # before it was thinned out
+    whole: Dataset | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +198,7 @@ def _reference(reference: str | os.PathLike[str] | Dataset, recogniser: Recognis
         spec=spec,
         length=length,
         n_train=len(train),
+        whole=dataset,
     )
 
 
@@ -248,6 +258,22 @@ def _frechet(ears: Recogniser, E: np.ndarray, E_real: np.ndarray, side: _Side, s
     train = np.concatenate([ears.embed(_real_rows(part, side), sr=side.spec.sr) for part in _parts(some)])
     a, b = (rows[gen.permutation(len(rows))[:n]] for rows in (E, E_real))
     return frechet_distance(a, train), frechet_distance(b, train)
+
+
+def _sounds(clips: Clips, side: _Side, seed: int) -> tuple[AudioDistance, AudioDistance | None]:
+    """Fréchet audio distance to training clips of equally many generated and held-out clips: no ears, each clip in its own length."""
+    if side.train is None or side.test is None:
+        return AudioDistance(n_all=len(clips), reason=side.absent), None
+    gen, most = np.random.default_rng(seed), round(LONGEST * clips.sr)
+    train, test = (part.subset(np.sort(gen.permutation(len(part))[:MAX_EMBEDDED])) for part in (side.train, side.test))
+    ours = [clips.waveforms[i][:most] for i in np.sort(gen.permutation(len(clips))[:MAX_EMBEDDED])]
+    windows = [sound_statistics(audio.resample(y, sr=clips.sr, to_sr=side.spec.sr), sr=side.spec.sr) for y in ours]
+    reference, held_out = (
+        [sound_statistics(y, sr=side.spec.sr) for y in read_clips(part, sr=side.spec.sr, duration=LONGEST)] for part in (train, test)
+    )
+    if len(held_out) < MIN_CLIPS:  # too few to stand for real sound: then all generated clips count
+        return compare_sounds(windows, reference, rng=gen), None
+    return compare_sounds(windows, reference, n=len(held_out), rng=gen), compare_sounds(held_out, reference, n=len(windows), rng=gen)
 
 
 def _compare(clips: Clips, side: _Side, Y: np.ndarray, T: np.ndarray, seed: int, reasons: dict[str, str]) -> _Alike:

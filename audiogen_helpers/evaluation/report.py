@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
+from audiogen_helpers.evaluation.audio_distance import MIN_CLIPS, MIN_ROWS, AudioDistance
+from audiogen_helpers.evaluation.paired import Paired
 from audiogen_helpers.evaluation.quality import Quality
 from audiogen_helpers.evaluation.scores import Recognition
 from audiogen_helpers.evaluation.similarity import Copies, Diversity
 
 __all__ = ["Real", "Report"]
 
+_Row: TypeAlias = tuple[str, str, str, str]
 _MANY = 20  # copies and labels that are listed by name
 
 
@@ -30,6 +33,8 @@ class Real:
         Of the held-out clips, relative to training clips.
     quality : Quality or None
         Of the held-out clips.
+    audio_distance : AudioDistance or None
+        Of as many held-out clips; None where fewer than 8 were held out.
     """
 
     n: int = 0
@@ -39,6 +44,7 @@ class Real:
     diversity: Diversity | None = None
     copies: float | None = None
     quality: Quality | None = None
+    audio_distance: AudioDistance | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +79,10 @@ class Report:
         Why a number is None.
     notes : tuple of str
         What else the reader should know.
+    audio_distance : AudioDistance
+        Fréchet audio distance to training clips in statistics that need no recogniser; its own `reason` where there is none.
+    paired : Paired
+        Distances of generated clips from reference clips of the same name; its own `reason` where there are none.
     """
 
     n: int
@@ -90,11 +100,19 @@ class Report:
     n_labels: int = 0
     reasons: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    audio_distance: AudioDistance = field(default_factory=AudioDistance)
+    paired: Paired = field(default_factory=Paired)
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data for JSON: None for what could not be measured, never NaN."""
         r, d, c = self.recognition, self.diversity, self.copies
-        real = {**vars(self.real), "diversity": _get(self.real.diversity, "ratio"), "distinct": _get(self.real.diversity, "distinct")}
+        real = {
+            **vars(self.real),
+            "diversity": _get(self.real.diversity, "ratio"),
+            "distinct": _get(self.real.diversity, "distinct"),
+            "quality": self.real.quality and self.real.quality.to_dict(),
+            "audio_distance": self.real.audio_distance and self.real.audio_distance.to_dict(),
+        }
         return {
             "n": self.n,
             "n_labels": self.n_labels,
@@ -111,7 +129,9 @@ class Report:
             "copied": [{"clip": a, "training_clip": b, "distance": distance} for a, b, distance in self.copied],
             "frechet_distance": self.frechet_distance,
             "quality": self.quality.to_dict(),
-            "real": {**real, "quality": self.real.quality.to_dict() if self.real.quality else None},
+            "audio_distance": self.audio_distance.to_dict(),
+            "paired": self.paired.to_dict(),
+            "real": real,
             "reasons": dict(self.reasons),
             "notes": list(self.notes),
         }
@@ -144,26 +164,46 @@ class Report:
                 _plain(real.frechet_distance),
                 "to training clips, as the recogniser hears them",
             ),
+            *self._audio_distance_rows(),
             *faults,
             ("level (dB)", _plain(_get(self.quality, "rms_db")), _plain(_get(real.quality, "rms_db")), "median RMS"),
         ]
 
+    def _audio_distance_rows(self) -> list[tuple[str, str, str, str]]:
+        found, real = self.audio_distance, self.real.audio_distance
+        clips = f"of {found.n} clips to training clips" if found.n else "to training clips"
+        few = f"needs {MIN_CLIPS} clips and {MIN_ROWS} windows on each side"
+        return [
+            (
+                "Fréchet audio distance",
+                _plain(found.distance),
+                _plain(_get(real, "distance")),
+                f"{clips}, in dB²: MFCC by the second; blind to copies",
+            ),
+            (
+                "the same, unbiased",
+                _plain(found.unbiased),
+                _plain(_get(real, "unbiased")),
+                few if found.unbiased is None else "of all clips, extrapolated to endlessly many; about 0 for equals",
+            ),
+        ]
+
     def __str__(self) -> str:
-        rows = [("", "generated", "real", ""), *self.rows()]
-        widths = [max(len(row[i]) for row in rows) for i in range(3)]
-        lines = [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in rows]
-        return "\n".join([*self._head(), "", *lines, *self._foot()])
+        tables = [["", *_text_table(("", "generated", "real", ""), self.rows())]]
+        if self.paired.n:
+            tables.append(["", self._pairs_title(), *_text_table(("", "mean", "spread", ""), self.paired.rows()), *self.paired.notes, ""])
+        return "\n".join([*self._head(), *(line for table in tables for line in table), *self._foot()])
 
     def _repr_html_(self) -> str:
-        right = "style='text-align:right'"
-        cells = "".join(
-            f"<tr><th style='text-align:left'>{_e(a)}</th><td {right}>{_e(b)}</td><td {right}>{_e(c)}</td>"
-            f"<td style='text-align:left'>{_e(d)}</td></tr>"
-            for a, b, c, d in self.rows()
-        )
-        head = "<tr><th></th><th>generated</th><th>real</th><th></th></tr>"
         above, below = ("".join(f"{_e(line)}<br>" for line in lines) for lines in (self._head(), self._foot()))
-        return f"<div class='audiogen-report'><p>{above}</p><table><thead>{head}</thead><tbody>{cells}</tbody></table><p>{below}</p></div>"
+        table, pairs = _html_table(("", "generated", "real", ""), self.rows()), ""
+        if self.paired.n:
+            notes = "".join(f"<br>{_e(note)}" for note in self.paired.notes)
+            pairs = f"<p>{_e(self._pairs_title())}{notes}</p>{_html_table(('', 'mean', 'spread', ''), self.paired.rows())}"
+        return f"<div class='audiogen-report'><p>{above}</p>{table}{pairs}<p>{below}</p></div>"
+
+    def _pairs_title(self) -> str:
+        return f"Pairs: {self.paired.n} of the same file name, at {self.paired.sr} Hz; spread is the standard deviation between pairs"
 
     def _head(self) -> list[str]:
         return [f"Generated: {self.generated}", f"Reference: {self.reference}", f"Ears: {self.ears}"]
@@ -180,10 +220,28 @@ class Report:
             more = f", and {len(self.copied) - 5} more" if len(self.copied) > 5 else ""
             lines.append("Copies: " + ", ".join(f"{a} of {b}" for a, b, _ in self.copied[:5]) + more)
         by_reason: dict[str, list[str]] = {}
-        for name, reason in self.reasons.items():
+        also = {"Fréchet audio distance": self.audio_distance.reason, "distances of pairs": self.paired.reason}
+        for name, reason in [*self.reasons.items(), *((name, reason) for name, reason in also.items() if reason)]:
             by_reason.setdefault(reason, []).append(name.replace("_", " "))
         lines += [f"Not measured: {', '.join(names)}: {reason}" for reason, names in by_reason.items()]
         return [*lines, *self.notes]
+
+
+def _text_table(head: _Row, rows: Sequence[_Row]) -> list[str]:
+    rows = [head, *rows]
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    return [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in rows]
+
+
+def _html_table(head: _Row, rows: Sequence[_Row]) -> str:
+    right = "style='text-align:right'"
+    cells = "".join(
+        f"<tr><th style='text-align:left'>{_e(a)}</th><td {right}>{_e(b)}</td><td {right}>{_e(c)}</td>"
+        f"<td style='text-align:left'>{_e(d)}</td></tr>"
+        for a, b, c, d in rows
+    )
+    above = "".join(f"<th>{_e(cell)}</th>" for cell in head)
+    return f"<table><thead><tr>{above}</tr></thead><tbody>{cells}</tbody></table>"
 
 
 def _e(text: str) -> str:

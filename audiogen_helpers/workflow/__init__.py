@@ -10,7 +10,7 @@ from audiogen_helpers.workflow.features import default_spec, features
 from audiogen_helpers.workflow.inversion import invert
 from audiogen_helpers.workflow.models import MODELS
 from audiogen_helpers.workflow.sampling import checkpoint, file_labels, load, sample_to_folder
-from audiogen_helpers.workflow.sounds import parse_settings, synthesise, transform_file
+from audiogen_helpers.workflow.sounds import parse_settings, synthesise, texture_file, transform_file
 from audiogen_helpers.workflow.trained import Trained
 from audiogen_helpers.workflow.training import train
 from audiogen_helpers.workflow.tunes import render_tune
@@ -28,6 +28,7 @@ __all__ = [
     "render_tune",
     "sample_to_folder",
     "synthesise",
+    "texture_file",
     "train",
     "transform_file",
 ]

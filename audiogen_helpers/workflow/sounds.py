@@ -1,4 +1,4 @@
-"""Sound files by name: a registered sound rendered to a file, and a file sent through a registered transform."""
+"""Sound files by name: a sound rendered to a file, a file sent through a transform, a texture made longer."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from audiogen_helpers import audio, synthesis, transform
+from audiogen_helpers import audio, synthesis, transform, units
 from audiogen_helpers._rng import check_seed
+from audiogen_helpers._validation import check_number
 from audiogen_helpers.errors import ParameterError
 from audiogen_helpers.registry import Registry, suggest
+from audiogen_helpers.statistical.texture import statistics, texture
 from audiogen_helpers.units import gain_to_db
 
-__all__ = ["parse_settings", "synthesise", "transform_file"]
+__all__ = ["parse_settings", "synthesise", "texture_file", "transform_file"]
 
 _FADE_IN = 0.002  # s: no click, and no harm to a pluck
 _FADE_OUT = 0.01  # s
+_MEASURED = 30.0  # s
 
 
 def synthesise(
@@ -134,6 +137,65 @@ def transform_file(
     peak = float(np.abs(changed).max())
     gain = min(1.0, 1.0 / peak) if peak > 0.0 else 1.0
     return audio.write(out, changed * changed.dtype.type(gain), sr=sr, overwrite=overwrite), float(gain_to_db(gain))
+
+
+def texture_file(
+    path: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    duration: float,
+    n_iter: int = 100,
+    seed: int = 0,
+    overwrite: bool = True,
+) -> tuple[Path, dict[str, float]]:
+    """New sound of any length with the statistics of a recording of rain, fire, applause: a texture. Nothing of it is replayed.
+
+    Parameters
+    ----------
+    path, out : path
+        Any sound file of half a second or more, of which at most the first 30 s are measured, and the file to write. Channels are mixed.
+    duration : float > 0
+        Length of the new sound, s; at most 3600.
+    n_iter : int >= 0
+        Steps of the search.
+    seed : int >= 0
+        Of the noise that it starts from.
+    overwrite : bool
+        Replace an earlier file.
+
+    Returns
+    -------
+    path : Path
+        The file.
+    distance : dict of str to float
+        Relative difference of the statistics, for each class of them (of the first 30 s of the new sound).
+
+    Raises
+    ------
+    ParameterError
+        If an argument is out of range, or the recording is silent or too short.
+    DataError
+        If a file cannot be read or written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     source = synthesise("rain", f"{folder}/a.wav", sr=8000, duration=1.0)
+    ...     path, distance = texture_file(source, f"{folder}/b.wav", duration=2.0, n_iter=5)
+    ...     audio.info(path).duration
+    2.0
+    """
+    duration = check_number(duration, name="duration", above=0.0, high=3600.0)
+    y, sr = audio.read(path, mono=True)
+    most = units.n_samples(_MEASURED, sr=sr)
+    target = statistics(y[:most], sr=sr)
+    new = texture(target, sr=sr, duration=duration, n_iter=n_iter, rng=check_seed(seed))
+    seconds = len(new) / sr
+    faded = audio.fade(new, sr=sr, fade_in=min(_FADE_OUT, seconds / 2), fade_out=min(_FADE_OUT, seconds / 2))
+    written = audio.write(out, faded, sr=sr, overwrite=overwrite)
+    distance = target.distance(statistics(new[:most], sr=sr)) if len(new) >= sr // 2 else {}
+    return written, distance
 
 
 def parse_settings(registry: Registry, name: str, pairs: list[str]) -> dict[str, Any]:
