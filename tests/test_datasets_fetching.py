@@ -394,7 +394,7 @@ def test_addresses_are_checked(url):
 def test_bundled_and_unknown_sets(monkeypatch):
     assert datasets.fetch("digits") == datasets.locate("digits")
     assert datasets.fetch("digits", force=True) == datasets.locate("digits")
-    with pytest.raises(ParameterError, match="dataset must be one of digits, fsdd, librosa-examples; received 'fssd'"):
+    with pytest.raises(ParameterError, match="dataset must be one of digits, fsdd, librosa-examples, chorales, jsb; received 'fssd'"):
         datasets.fetch("fssd")
     monkeypatch.setattr(places, "bundled_dir", lambda: places.Path("nowhere"))
     with pytest.raises(DataError, match="restore its folder data/digits"):

@@ -37,14 +37,16 @@ class Card(Entry):
 
     Parameters
     ----------
-    kind : {'bundled', 'public', 'folder'}
-        Comes with the project, is downloaded on request, or is somebody's own folder.
+    kind : {'bundled', 'public', 'folder', 'file'}
+        Comes with the project, is downloaded on request, or is somebody's own folder or file.
     licence, citation : str
         Terms of the clips, and whom to name.
     sr : int
-        Sample rate that clips are given at, Hz.
+        Sample rate that clips are given at, Hz; 0 for notes.
     count : int
-        Clips in the complete set.
+        Clips, or tunes, in the complete set.
+    media : {'audio', 'notes'}
+        What :func:`audiogen_helpers.datasets.load` reads, or :func:`audiogen_helpers.datasets.load_tunes`.
     labels : tuple of str
         Every label, sorted; empty where clips have none.
     group : str
@@ -55,9 +57,11 @@ class Card(Entry):
         Where the archive is, the name it is kept under, its size and its digest.
     root : str
         The folder of the clips inside the archive.
+    folder, file : str
+        Of notes: the folder of the set where it has not the name of the set, and its one file, which size and digest are those of.
     content_sha256 : str
         Digest of the clips' names and bytes, which does not depend on how they were packed
-        (:meth:`audiogen_helpers.datasets.Dataset.content_hash`).
+        (:meth:`audiogen_helpers.datasets.Dataset.content_hash`); of tunes their titles and notes.
 
     Examples
     --------
@@ -70,6 +74,7 @@ class Card(Entry):
     citation: str
     sr: int
     count: int
+    media: str = "audio"
     labels: tuple[str, ...] = ()
     group: str = ""
     split: str = ""
@@ -78,6 +83,8 @@ class Card(Entry):
     bytes: int = 0
     sha256: str = ""
     root: str = ""
+    folder: str = ""
+    file: str = ""
     content_sha256: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -138,6 +145,44 @@ DATASETS: Registry = Registry(
         group="",
         split="None: each label is one recording.",
         url="https://librosa.org/data/audio/",
+    ),
+    Card(
+        name="chorales",
+        summary="The tunes of Bach's four-part chorales, as notes with key, phrases and metre.",
+        target="audiogen_helpers.datasets.tables:chorales",
+        kind="bundled",
+        media="notes",
+        licence="public domain",
+        citation="J. S. Bach; taken from the corpus of music21, https://www.music21.org (scripts/make_scores.py)",
+        sr=0,
+        count=339,
+        labels=("major", "minor"),
+        group="melody",
+        split="Whole melodies, a fifth of the tunes of either mode: no melody is in both, in whatever setting.",
+        folder="scores",
+        file="chorales.json",
+        bytes=181_669,
+        sha256="db7fc13a7e15a1a78df6d0a371d8df14f3d4b01d8c0bb3d6286be404563ddc78",
+        content_sha256="349328c13e39d9f241ebfd6f2745278e39a5d725d65d040f4bbf03af6f6a7dc0",
+    ),
+    Card(
+        name="jsb",
+        summary="JSB chorales on a grid of sixteenths: the soprano parts, as notes. Many are in the bundled set too.",
+        target="audiogen_helpers.datasets.tables:jsb",
+        kind="public",
+        media="notes",
+        licence="music in the public domain; the repository states no licence",
+        citation="N. Boulanger-Lewandowski, Y. Bengio, P. Vincent (2012); https://github.com/czhuang/JSB-Chorales-dataset",
+        sr=0,
+        count=382,
+        labels=("major", "minor"),
+        split="The published one: parts train and valid are train. Settings of one melody can be on both sides.",
+        url="https://raw.githubusercontent.com/czhuang/JSB-Chorales-dataset/9a7f733ddb4ed91f48da64ac7f0f621c34aadd4d/Jsb16thSeparated.json",
+        archive="Jsb16thSeparated.json",
+        file="Jsb16thSeparated.json",
+        bytes=1_666_444,
+        sha256="79294cc374f9252e95ef4b703161524c1c53dc1f712c236f00f1c1f5d54af5a7",
+        content_sha256="fdc933e185e034baed3167de1c2583904800d81d80fee0d28c31d345bd2e9c8f",
     ),
 )
 

@@ -34,7 +34,8 @@ def fetch(name: str, *, url: str | None = None, force: bool = False, check_archi
     The archive is downloaded into a working folder, its SHA-256 is checked, it is unpacked by
     :func:`audiogen_helpers.datasets.archives.extract`, the clips are counted and their content digest is checked; then the
     result is renamed into place. Whatever goes wrong, nothing half-written is left, and two processes may do it at once.
-    An archive that lies in ``<data home>/<name>/`` already, put there by hand, is used instead of a download.
+    An archive that lies in ``<data home>/<name>/`` already, put there by hand, is used instead of a download. A set of notes is one
+    file, which is not unpacked.
 
     Parameters
     ----------
@@ -74,10 +75,14 @@ def fetch(name: str, *, url: str | None = None, force: bool = False, check_archi
     if here is not None and (card.kind == "bundled" or not force) and card.name != "librosa-examples":
         return here
     if card.kind == "bundled":
-        raise DataError(f"dataset {name} must be complete; it comes with the project: restore its folder data/{name}")
+        raise DataError(f"dataset {name} must be complete; it comes with the project: restore its folder data/{card.folder or name}")
     if card.name == "librosa-examples":
         return _fetch_librosa(card, progress=progress)
     with _working_folder(card) as work:
+        if card.media == "notes":
+            file = _download(card, url or card.url, work / card.archive, progress=progress)
+            _check_archive(card, file, strict=True)
+            return _publish_file(card, file)
         archive = _archive_by_hand(card) or _download(card, url or card.url, work / card.archive, progress=progress)
         _check_archive(card, archive, strict=check_archive)
         unpacked = extract(archive, work / "unpacked")
@@ -174,6 +179,16 @@ def _publish(card: Card, unpacked: Path, work: Path, *, force: bool) -> Path:
         if not is_complete(card, clips):
             raise DataError(f"data home must be writable; received {target}: {error.strerror}") from error
     return clips
+
+
+def _publish_file(card: Card, file: Path) -> Path:
+    """A set of one file: rename it into place. A renaming is whole or not at all, so it does not matter who is first."""
+    target = data_home() / card.name / card.file
+    try:
+        os.replace(file, target)
+    except OSError as error:
+        raise DataError(f"data home must be writable; received {target}: {error.strerror}") from error
+    return target.parent
 
 
 class _Meter:

@@ -63,12 +63,15 @@ def _load(data: str | os.PathLike[str] | Dataset, on_corrupt: str) -> Dataset:
     if not isinstance(data, (str, os.PathLike)) or not os.fspath(data) or "\0" in os.fspath(data):
         raise ParameterError(f"data must be the name of a dataset or a folder; received {show(data)}")
     if isinstance(data, str) and not os.path.lexists(Path(data).expanduser()):
-        raise ParameterError(f"data must be one of {', '.join(DATASETS)}, or an existing folder; received {show(data)}")
+        known = ", ".join(name for name in DATASETS if info(name).media == "audio")
+        raise ParameterError(f"data must be one of {known}, or an existing folder; received {show(data)}")
     return load_folder(data, on_corrupt=on_corrupt)
 
 
 def _load_named(name: str) -> Dataset:
     card = info(name)
+    if card.media == "notes":
+        raise ParameterError(f"data must be a set of clips; received {name!r}, which holds notes: datasets.load_tunes({name!r}) reads them")
     folder = locate(name)
     if folder is not None:
         return card.load()(folder)

@@ -29,7 +29,7 @@ def clip_files(folder: Path) -> list[Path]:
 
 
 def is_complete(card: Card, folder: Path) -> bool:
-    """Whether the clips of a set lie in a folder: as many as its card says (librosa's examples: at least one).
+    """Whether a set lies in a folder: as many clips as its card says (librosa's examples: at least one), or its one file of that size.
 
     Examples
     --------
@@ -38,12 +38,15 @@ def is_complete(card: Card, folder: Path) -> bool:
     """
     if card.name == "librosa-examples":
         return any((folder / f"{stem}.ogg").is_file() for stem in LIBROSA_FILES.values())
+    if card.media == "notes":
+        file = folder / card.file
+        return file.is_file() and file.stat().st_size == card.bytes
     endings = (".wav", ".flac", ".ogg")
     return sum(path.suffix in endings for path in clip_files(folder)) == card.count
 
 
 def locate(name: str) -> Path | None:
-    """The folder that holds the clips of a dataset, or None.
+    """The folder that holds the clips of a dataset, or its table of notes, or None.
 
     Bundled sets lie in the project. Public ones are looked for in the data home (``AUDIOGEN_DATA_HOME``, else the
     system's cache folder), then in ``AUDIOGEN_CORPORA``; both have one folder per dataset. A set that is not complete
@@ -67,8 +70,9 @@ def locate(name: str) -> Path | None:
     card = info(name)
     homes = [bundled_dir()] if card.kind == "bundled" else [data_home(), corpora_dir()]
     for home in homes:
-        if home is not None and is_complete(card, home / card.name / card.root):
-            return home / card.name / card.root
+        folder = home / (card.folder or card.name) / card.root if home is not None else None
+        if folder is not None and is_complete(card, folder):
+            return folder
     return None
 
 

@@ -16,8 +16,21 @@ Examples
 
 from audiogen_helpers.display._html import Html
 from audiogen_helpers.display.explorer import explore
+from audiogen_helpers.display.notes import plot_notes
 from audiogen_helpers.display.pictures import figure, subplots
 from audiogen_helpers.display.players import compare, play
 from audiogen_helpers.display.plots import plot_lines, plot_mel, plot_spectrogram, plot_wave
 
-__all__ = ["Html", "compare", "explore", "figure", "play", "plot_lines", "plot_mel", "plot_spectrogram", "plot_wave", "subplots"]
+__all__ = [
+    "Html",
+    "compare",
+    "explore",
+    "figure",
+    "play",
+    "plot_lines",
+    "plot_mel",
+    "plot_notes",
+    "plot_spectrogram",
+    "plot_wave",
+    "subplots",
+]

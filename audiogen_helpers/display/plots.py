@@ -17,7 +17,7 @@ from audiogen_helpers.spectral import MelSpec, stft
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_lines", "plot_mel", "plot_spectrogram", "plot_wave"]
+__all__ = ["axes_or_new", "plot_lines", "plot_mel", "plot_spectrogram", "plot_wave"]
 
 _POINTS = 8000  # more samples than this are drawn as the lowest and highest of each group: the same picture, fewer points
 _WINDOW = 0.032  # seconds; short enough for the sounds of speech, long enough for the partials of a voice
@@ -55,7 +55,7 @@ def plot_wave(y: np.ndarray, *, sr: int, ax: Axes | None = None, **line: Any) ->
     [0.0, 0.5]
     """
     y, sr = check_audio(y, mono=True), check_sr(sr)
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     index, values = _thin(y)
     ax.plot(index / sr, values, **{"linewidth": 0.8, **line})
     peak = max(1.0, float(np.abs(y).max()))
@@ -117,7 +117,7 @@ def plot_spectrogram(
     S_db = 20.0 * np.log10(np.maximum(S, _SILENCE))
     half_bin, half_hop = sr / spec.n_fft / 2e3, spec.hop_length / sr / 2
     end = (S_db.shape[1] - 1) * spec.hop_length / sr
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     box = (-half_hop, end + half_hop, -half_bin, sr / 2e3 + half_bin)
     _image(ax, S_db, box=box, floor_db=floor_db, colorbar=colorbar)
     ax.set(xlim=(0.0, max(len(y) / sr, 2 * half_hop)), ylim=(0.0, fmax / 1e3), xlabel="time (s)", ylabel="frequency (kHz)")
@@ -162,7 +162,7 @@ def plot_mel(L: np.ndarray, spec: MelSpec, *, ax: Axes | None = None, colorbar: 
     if L.shape[0] != spec.n_mels or L.shape[1] == 0:
         raise ParameterError(f"L must have shape ({spec.n_mels}, frames) for this spec; received shape {L.shape}")
     hop = spec.hop_length / spec.sr
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     box = (-hop / 2, (L.shape[1] - 0.5) * hop, -0.5, spec.n_mels - 0.5)
     _image(ax, L, box=box, floor_db=spec.floor_db, colorbar=colorbar and not bare)
     if bare:
@@ -220,7 +220,7 @@ def plot_lines(
     if not isinstance(lines, Mapping) or not lines:
         raise ParameterError(f"lines must map names to values; received {show(lines)}")
     smooth = check_integer(smooth, name="smooth", low=1)
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     for number, (name, values) in enumerate(lines.items()):
         values = check_array(values, name=f"lines[{name!r}]", ndim=1, finite=False)
         steps = np.arange(len(values)) if x is None else check_array(x, name="x", ndim=1)
@@ -238,7 +238,7 @@ def plot_lines(
     return ax
 
 
-def _axes(ax: Any) -> Any:
+def axes_or_new(ax: Any) -> Any:
     """`ax`, or the axes of a new figure."""
     if ax is None:
         return subplots()[1]

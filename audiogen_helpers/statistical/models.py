@@ -19,14 +19,18 @@ MODELS = Registry(
         name="hmm",
         summary="A left-to-right hidden Markov model for each label, with durations and smooth trajectories: speaks through a vocoder.",
         target="audiogen_helpers.statistical.speech:SpeechHmm",
-        parameters=(Parameter(name="states", default=12, low=1, high=200, help="States of each chain."),),
+        parameters=(
+            Parameter(name="states", default=10, low=1, high=200, help="States of each chain."),
+            Parameter(name="chains", default=8, low=1, high=256, help="Chains side by side for each label: voices, manners of speaking."),
+            Parameter(name="order", default=0, low=0, high=120, help="Poles of the envelope; 0: four, and one for each kilohertz."),
+        ),
         extra={"labels": True, "makes": "waveforms", "exact": True},
     ),
     Entry(
         name="melody",
         summary="A hidden Markov model of notes: new tunes in the manner of those it read.",
         target="audiogen_helpers.statistical.melody:MelodyHmm",
-        parameters=(Parameter(name="states", default=24, low=1, high=1000, help="Hidden states."),),
+        parameters=(Parameter(name="states", default=48, low=3, high=1000, help="Hidden states."),),
         extra={"labels": True, "makes": "notes", "exact": True},
     ),
 )

@@ -25,7 +25,8 @@ class Material:
     Attributes
     ----------
     inputs : np.ndarray or list of np.ndarray
-        Log-mel spectrograms (n, n_mels, frames), waveforms (n, length), or tunes, each (notes, 2).
+        Log-mel spectrograms (n, n_mels, frames), waveforms (n, length), or tunes, each (notes, 3): MIDI number,
+        sixteenths, and 1 where a phrase ends.
     labels : np.ndarray [shape=(n,), int64]
         Position in `label_names`; -1 where there are none.
     label_names : tuple of str
@@ -114,8 +115,8 @@ def _notes(data: Any, spec: MelSpec | None, duration: float | None) -> Material:
             f"data must have at least 2 tunes, or there is nothing to learn about how tunes differ; received {tunes.describe()}"
         )
     spec = default_spec(NOTES_SR) if spec is None else spec
-    inputs = [tune.in_c() for tune in tunes.tunes]
-    length = max(tune_length(notes, sr=spec.sr) for notes in inputs)
+    inputs = tunes.in_c(phrases=True)
+    length = max(tune_length(notes[:, :2], sr=spec.sr) for notes in inputs)
     record = {**_record(tunes), "clips_used": len(tunes)}
     return Material(inputs=inputs, labels=tunes.label_indices, label_names=tunes.label_names, spec=spec, length=length, record=record)
 
