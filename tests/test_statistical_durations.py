@@ -160,7 +160,7 @@ def test_equal_to_the_sum_over_all_cuts(seed, spread, longest):
     counts = np.zeros((K, longest))
     for w, d in zip(weights, cuts, strict=True):
         counts[range(K), np.subtract(d, 1)] += w
-    got = module._expectations(log_b, np.array([N]), np.log(table))[1]
+    got = module.expectations(log_b, np.array([N]), np.log(table))[1]
     np.testing.assert_allclose(got, counts, atol=1e-10)
     path, best = hsmm.viterbi(X)
     np.testing.assert_array_equal(path, paths[np.argmax(log_p)])
@@ -185,7 +185,7 @@ def test_ten_thousand_frames():
     rng = np.random.default_rng(0)
     log_b = -100.0 - 30.0 * rng.random((10_000, 3))
     log_d = gamma_durations([3000.0] * 3, [300.0] * 3, longest=5000).log_probabilities
-    log_p = module._log_likelihoods(log_b, np.array([10_000]), log_d)
+    log_p = module.log_likelihoods(log_b, np.array([10_000]), log_d)
     assert np.isfinite(log_p).all()
     assert module._viterbi(log_b, log_d)[1] <= log_p[0]
 

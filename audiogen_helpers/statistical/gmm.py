@@ -23,6 +23,7 @@ from audiogen_helpers.statistical._gaussians import (
     check_matrices,
     maximise,
     normalise,
+    one_thread,
     raise_to,
 )
 from audiogen_helpers.statistical.kmeans import kmeans
@@ -105,9 +106,10 @@ class Mixture:
     def _split(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         X, g, log_weights = _check_rows(X, self), Gaussians(self.means, self.covariances), safe_log(self.weights)
         total, shares = np.empty(len(X)), np.empty((len(X), len(self.weights)))
-        for start in range(0, len(X), BLOCK):
-            part = slice(start, start + BLOCK)
-            total[part], shares[part] = normalise(g.log_density(X[part]) + log_weights)
+        with one_thread():
+            for start in range(0, len(X), BLOCK):
+                part = slice(start, start + BLOCK)
+                total[part], shares[part] = normalise(g.log_density(X[part]) + log_weights)
         return total, shares
 
     def bic(self, X: np.ndarray) -> float:
@@ -247,8 +249,9 @@ def fit_gmm(
     n_iter, tol = check_integer(n_iter, name="n_iter", low=0), check_number(tol, name="tol", low=0.0)
     n_starts, rng = check_integer(n_starts, name="n_starts", low=1), generator(rng)
     lowest = check_number(floor, name="floor", low=1e-12, high=1.0) * data_variance(X)
-    starts = (start_mixture(X, n_components=n_components, full=full, floor=lowest, rng=rng) for _ in range(n_starts))
-    return max((_climb(start, X, lowest, n_iter, tol) for start in starts), key=lambda found: found[1][-1])
+    with one_thread():
+        starts = (start_mixture(X, n_components=n_components, full=full, floor=lowest, rng=rng) for _ in range(n_starts))
+        return max((_climb(start, X, lowest, n_iter, tol) for start in starts), key=lambda found: found[1][-1])
 
 
 def data_variance(X: np.ndarray) -> np.ndarray:
@@ -299,14 +302,15 @@ def unchecked_step(mixture: Mixture, X: np.ndarray, floor: np.ndarray) -> tuple[
     """EM by sums over blocks of rows: of the responsibilities, and of the rows and their squares weighted by them."""
     g, log_weights = Gaussians(mixture.means, mixture.covariances), safe_log(mixture.weights)
     count, total, first, second = np.zeros(len(log_weights)), 0.0, np.zeros_like(mixture.means), np.zeros_like(mixture.covariances)
-    for start in range(0, len(X), BLOCK):
-        x = X[start : start + BLOCK]
-        value, shares = normalise(g.log_density(x) + log_weights)
-        one, two = g.moments(x, shares)
-        count += shares.sum(axis=0)
-        total += value.sum()
-        first += one
-        second += two
+    with one_thread():
+        for start in range(0, len(X), BLOCK):
+            x = X[start : start + BLOCK]
+            value, shares = normalise(g.log_density(x) + log_weights)
+            one, two = g.moments(x, shares)
+            count += shares.sum(axis=0)
+            total += value.sum()
+            first += one
+            second += two
     means, covariances = maximise(g, count, first, second, floor)
     return Mixture(weights=count / count.sum(), means=means, covariances=covariances), float(total / len(X))
 

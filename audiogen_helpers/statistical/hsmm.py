@@ -25,7 +25,7 @@ from audiogen_helpers.statistical.emissions import Emissions, stack
 from audiogen_helpers.statistical.gmm import data_variance
 from audiogen_helpers.statistical.hmm import left_to_right, uniform_path
 
-__all__ = ["Hsmm", "fit_hsmm", "left_to_right_hsmm"]
+__all__ = ["Hsmm", "expectations", "fit_hsmm", "left_to_right_hsmm", "log_likelihoods"]
 
 _INF = np.inf
 
@@ -238,6 +238,50 @@ def fit_hsmm(
     log_p = _log_likelihoods(hsmm.emissions.log_probability(X), ends, hsmm._log_d())
     check_possible(log_p)
     return hsmm, np.array([*history, log_p.sum() / len(X)])
+
+
+def expectations(log_b: np.ndarray, ends: np.ndarray, log_d: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What a step of EM needs to know, of many sequences in one compiled pass; arguments are not checked.
+
+    Parameters
+    ----------
+    log_b : np.ndarray [shape=(n, k)]
+        Logarithm of the density of each frame in each state, of all sequences one after the other; float64.
+    ends : np.ndarray [shape=(n_sequences,), int64]
+        Where each sequence ends: its last frame is ``ends[i] - 1``.
+    log_d : np.ndarray [shape=(k, longest)]
+        Logarithm of the probability that a state lasts 1, 2, ... frames.
+
+    Returns
+    -------
+    gamma : np.ndarray [shape=(n, k)]
+        ``p(state j at t | sequence)``; zeros for a sequence that cannot happen.
+    counts : np.ndarray [shape=(k, longest)]
+        Expected number of stretches of each length, over all sequences that can happen.
+    log_likelihoods : np.ndarray [shape=(n_sequences,)]
+
+    Examples
+    --------
+    >>> half = np.log(np.full((2, 2), 0.5))
+    >>> gamma, counts, log_p = expectations(np.zeros((3, 2)), np.array([3]), half)
+    >>> gamma, counts, np.exp(log_p).round(6)
+    (array([[1. , 0. ],
+           [0.5, 0.5],
+           [0. , 1. ]]), array([[0.5, 0.5],
+           [0.5, 0.5]]), array([0.5]))
+    """
+    return _expectations(log_b, ends, log_d)
+
+
+def log_likelihoods(log_b: np.ndarray, ends: np.ndarray, log_d: np.ndarray) -> np.ndarray:
+    """Log-likelihood of each of many sequences; arguments as in :func:`expectations`, not checked.
+
+    Examples
+    --------
+    >>> np.exp(log_likelihoods(np.zeros((3, 2)), np.array([3]), np.log(np.full((2, 2), 0.5)))).round(6)
+    array([0.5])
+    """
+    return _log_likelihoods(log_b, ends, log_d)
 
 
 def _refuse_impossible(log_p: float) -> None:

@@ -11,6 +11,7 @@ from audiogen_helpers._rng import RNGLike, generator
 from audiogen_helpers._validation import check_array, check_integer
 from audiogen_helpers.errors import ParameterError
 from audiogen_helpers.statistical._checks import check_samples
+from audiogen_helpers.statistical._gaussians import one_thread
 
 __all__ = ["kmeans", "spread_out"]
 
@@ -71,13 +72,14 @@ def kmeans(
         centres = check_array(centres, name="centres", ndim=2).astype(np.float64) - middle
         if centres.shape != (n_clusters, X.shape[1]):
             raise ParameterError(f"centres must have shape {(n_clusters, X.shape[1])}; received shape {centres.shape}")
-    labels, distances = _nearest(X, centres)
-    for _ in range(n_iter):
-        centres = _means(X, labels, centres, distances)
-        before = labels
+    with one_thread():
         labels, distances = _nearest(X, centres)
-        if np.array_equal(labels, before):
-            break
+        for _ in range(n_iter):
+            centres = _means(X, labels, centres, distances)
+            before = labels
+            labels, distances = _nearest(X, centres)
+            if np.array_equal(labels, before):
+                break
     return centres + middle, labels
 
 
