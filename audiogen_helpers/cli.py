@@ -197,7 +197,7 @@ def texture(
     path: Annotated[Path, typer.Argument(metavar="IN", help="Any audio file: rain, fire, applause, a crowd.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write: .wav, .flac, .ogg or .mp3.")],
     duration: Annotated[float, typer.Option(help="Seconds.")] = 10.0,
-    n_iter: Annotated[int, typer.Option(help="Steps of the search.")] = 100,
+    n_iter: Annotated[int, typer.Option(help="Steps of the search.")] = 80,
     seed: Seed = 0,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file of the same name.")] = False,
 ) -> None:

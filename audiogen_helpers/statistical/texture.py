@@ -22,7 +22,7 @@ __all__ = ["CLASSES", "TextureStatistics", "statistics", "texture"]
 _BLOCK = 8.0  # s made at a time, at most; what bounds the memory
 _SHORTEST = 2.0  # s made at a time, at least
 _FADE = 0.1  # s in which one block takes over from the one before
-_COLOUR = {"spectrum": 30.0, "mean": 10.0, "variation": 3.0}  # weights in the second half of the iterations; all others 1
+_WEIGHTS = {"spectrum": 20.0, "mean": 5.0, "variation": 2.0}  # of the classes; all others 1
 _MEMORY = 10  # steps that the quasi-Newton method remembers
 
 
@@ -37,10 +37,9 @@ def texture(
 ) -> np.ndarray:
     """New sound with the statistics of another: noise of its spectrum, changed until its envelopes have the target's statistics.
 
-    All samples of a block are unknowns; the sum over the classes of the squared relative difference
-    (:meth:`TextureStatistics.distance`) is made small by a quasi-Newton method, with equal weights first, then with heavier ones for
-    spectrum, mean and variation. Blocks of at most 8 s begin from noise of their own and are cross-faded. Nothing of the target's
-    waveform is used.
+    All samples of a block are unknowns. The sum over the classes of the squared relative difference
+    (:meth:`TextureStatistics.distance`), with heavier weights for spectrum, mean and variation, is made small by a quasi-Newton method.
+    Blocks of at most 8 s begin from noise of their own and are cross-faded. Nothing of the target's waveform is used.
 
     Parameters
     ----------
@@ -127,10 +126,9 @@ class _Maker:
 
         x = rng.standard_normal(self.n)
         with threadpool_limits(limits=1, user_api="blas"):  # on such small matrices threads wait for each other, and sum in any order
-            for n, weights in (((n_iter + 1) // 2, {}), (n_iter // 2, _COLOUR)):
-                if n > 0 and self.names:
-                    settings = {"maxiter": n, "maxfun": 2 * n + 10, "maxcor": _MEMORY}
-                    x = minimize(self._loss, x, args=(weights,), jac=True, method="L-BFGS-B", options=settings).x
+            if n_iter > 0 and self.names:
+                settings = {"maxiter": n_iter, "maxfun": 2 * n_iter + 10, "maxcor": _MEMORY}
+                x = minimize(self._loss, x, jac=True, method="L-BFGS-B", options=settings).x
         y = self._coloured(x).astype(np.float64)
         return y / y.std()
 
@@ -139,7 +137,7 @@ class _Maker:
 
         return irfft(self.colour * rfft(x.astype(np.float32)), n=self.n)
 
-    def _loss(self, x: np.ndarray, weights: dict[str, float]) -> tuple[float, np.ndarray]:
+    def _loss(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """Weighted sum of the squared relative differences, and its gradient; `x` is the sound before it gets its colour."""
         from scipy.fft import irfft, rfft
 
@@ -147,8 +145,8 @@ class _Maker:
         total, g = 0.0, {}
         for name in self.names:
             apart, slope = error(self.want, found, name)
-            total += weights.get(name, 1.0) * apart
-            g[name] = weights.get(name, 1.0) * slope
+            total += _WEIGHTS.get(name, 1.0) * apart
+            g[name] = _WEIGHTS.get(name, 1.0) * slope
         return total, irfft(self.colour * self.meter.gradient(trace, g), n=self.n).astype(np.float64)
 
 

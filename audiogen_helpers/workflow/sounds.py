@@ -144,7 +144,7 @@ def texture_file(
     out: str | os.PathLike[str],
     *,
     duration: float,
-    n_iter: int = 100,
+    n_iter: int = 80,
     seed: int = 0,
     overwrite: bool = True,
 ) -> tuple[Path, dict[str, float]]:
