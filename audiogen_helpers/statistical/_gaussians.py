@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-from typing import Any
-
 import numpy as np
 
 from audiogen_helpers._validation import check_array
@@ -13,7 +9,7 @@ from audiogen_helpers.errors import ParameterError
 
 __all__ = [
     "BLOCK", "EMPTY", "FARTHEST", "LARGEST", "SMALLEST",
-    "Gaussians", "check_floor", "check_matrices", "maximise", "normalise", "one_thread", "raise_to",
+    "Gaussians", "check_floor", "check_matrices", "maximise", "normalise", "raise_to",
 ]  # fmt: skip
 
 BLOCK = 1024  # rows at a time: what a step makes of them stays in the cache
@@ -22,25 +18,6 @@ FARTHEST = 1e49  # of numbers: their variance must be a variance
 NARROW = 1e6  # squared distance of a mean from the middle, in variances: beyond it the fast formula loses digits
 LARGE = 80  # numbers in a vector beyond which all pairs of them are too many to keep for a block
 EMPTY = 1e-10  # rows that a component must stand for to be moved
-
-
-def one_thread() -> contextlib.AbstractContextManager[Any]:
-    """In this context numpy multiplies matrices in one thread (where `threadpoolctl`, which scikit-learn brings, can tell it to).
-
-    The products of a block are small: threads wait for each other longer than they work, by far on a busy machine. And sums that do not
-    depend on the number of threads make the same seed give the same bytes on machines with any number of cores.
-    """
-    control = _thread_control()
-    return contextlib.nullcontext() if control is None else control.limit(limits=1, user_api="blas")
-
-
-@functools.cache
-def _thread_control() -> Any:
-    try:
-        from threadpoolctl import ThreadpoolController
-    except ImportError:
-        return None
-    return ThreadpoolController()
 
 
 class Gaussians:

@@ -15,6 +15,7 @@ from audiogen_helpers._validation import check_choice, check_integer, check_numb
 from audiogen_helpers.errors import ParameterError
 from audiogen_helpers.statistical import inference
 from audiogen_helpers.statistical._gaussians import EMPTY
+from audiogen_helpers.statistical._threads import in_one_thread
 from audiogen_helpers.statistical.emissions import stack
 from audiogen_helpers.statistical.gmm import data_variance
 
@@ -156,6 +157,7 @@ def fit_hmm(
     return hmm, np.array([*history, last.sum() / len(X)])
 
 
+@in_one_thread
 def _step(
     hmm: Hmm, X: np.ndarray, ends: np.ndarray, floor: float | np.ndarray, smoothing: float, keep: Collection[str]
 ) -> tuple[Hmm, float]:

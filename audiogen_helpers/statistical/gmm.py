@@ -23,9 +23,9 @@ from audiogen_helpers.statistical._gaussians import (
     check_matrices,
     maximise,
     normalise,
-    one_thread,
     raise_to,
 )
+from audiogen_helpers.statistical._threads import one_thread
 from audiogen_helpers.statistical.kmeans import kmeans
 
 __all__ = ["Mixture", "data_variance", "em_step", "fit_gmm"]

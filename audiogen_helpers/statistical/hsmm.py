@@ -19,6 +19,7 @@ from audiogen_helpers._rng import RNGLike, generator
 from audiogen_helpers._validation import check_choice, check_integer, check_number
 from audiogen_helpers.errors import ParameterError
 from audiogen_helpers.statistical._checks import check_samples
+from audiogen_helpers.statistical._threads import in_one_thread
 from audiogen_helpers.statistical.baum_welch import check_possible
 from audiogen_helpers.statistical.durations import Durations, HistogramDurations, gamma_durations
 from audiogen_helpers.statistical.emissions import Emissions, stack
@@ -169,6 +170,7 @@ def left_to_right_hsmm(
     return Hsmm(durations=durations, emissions=emissions)
 
 
+@in_one_thread
 def fit_hsmm(
     sequences: Any, *, start: Hsmm, n_iter: int = 50, tol: float = 1e-4, floor: float = 1e-3, smoothing: float = 0.01
 ) -> tuple[Hsmm, np.ndarray]:

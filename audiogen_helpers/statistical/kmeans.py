@@ -11,7 +11,7 @@ from audiogen_helpers._rng import RNGLike, generator
 from audiogen_helpers._validation import check_array, check_integer
 from audiogen_helpers.errors import ParameterError
 from audiogen_helpers.statistical._checks import check_samples
-from audiogen_helpers.statistical._gaussians import one_thread
+from audiogen_helpers.statistical._threads import one_thread
 
 __all__ = ["kmeans", "spread_out"]
 

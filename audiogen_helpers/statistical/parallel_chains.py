@@ -19,6 +19,7 @@ from audiogen_helpers._rng import RNGLike, generator
 from audiogen_helpers._validation import check_array, check_choice, check_integer
 from audiogen_helpers.errors import ParameterError
 from audiogen_helpers.statistical._checks import check_distribution, check_sequences, choose, safe_log
+from audiogen_helpers.statistical._threads import in_one_thread
 from audiogen_helpers.statistical.durations import GammaDurations, gamma_durations, geometric_durations, stretch
 from audiogen_helpers.statistical.emissions import Gaussian
 from audiogen_helpers.statistical.gmm import data_variance
@@ -154,6 +155,7 @@ class ParallelChains:
         return drawn, np.repeat(np.arange(self.n_states), lengths)
 
 
+@in_one_thread
 def start_chains(
     sequences: Any, *, n_chains: int, n_states: int, longest: int, floor: float = 1e-2, least: int = LEAST, rng: RNGLike = None
 ) -> tuple[ParallelChains, np.ndarray]:
@@ -213,6 +215,7 @@ def start_chains(
     return ParallelChains(weights, means, variances, shape, decay, longest), belongs
 
 
+@in_one_thread
 def em_step(
     model: ParallelChains,
     X: np.ndarray,

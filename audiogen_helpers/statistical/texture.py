@@ -13,6 +13,7 @@ from audiogen_helpers._rng import RNGLike, generator
 from audiogen_helpers._validation import check_choice, check_integer, check_number, check_sr
 from audiogen_helpers.errors import ParameterError
 from audiogen_helpers.filters import soft_limit
+from audiogen_helpers.statistical._threads import one_thread
 from audiogen_helpers.statistical.subbands import COMPRESSION, bins, gains
 from audiogen_helpers.statistical.texture_statistics import CLASSES, Meter, TextureStatistics, error, statistics
 from audiogen_helpers.units import n_samples
@@ -122,10 +123,9 @@ class _Maker:
     def block(self, rng: np.random.Generator, *, n_iter: int) -> np.ndarray:
         """One block from fresh noise."""
         from scipy.optimize import minimize
-        from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
         x = rng.standard_normal(self.n)
-        with threadpool_limits(limits=1, user_api="blas"):  # on such small matrices threads wait for each other, and sum in any order
+        with one_thread():
             if n_iter > 0 and self.names:
                 settings = {"maxiter": n_iter, "maxfun": 2 * n_iter + 10, "maxcor": _MEMORY}
                 x = minimize(self._loss, x, jac=True, method="L-BFGS-B", options=settings).x

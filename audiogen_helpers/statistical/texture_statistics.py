@@ -27,7 +27,6 @@ _LEAST = {"skewness": 0.5, "correlation": 0.1, "modulation_correlation": 0.1, "m
 _EDGE = 0.04  # s at either end of a recording that count for nothing: there the filters ring from the other end
 _SHORTEST = 0.5  # s
 _FLOOR = 1e-10  # variance of a band that has none
-_FLOOR = 1e-10  # variance of a band that has none
 _UNHEARD = 1e-4**COMPRESSION  # spectrum of a band 80 dB below the whole: the shape of its envelope does not count
 _TINY = 1e-12  # added to a magnitude before it divides
 _STILL = 1e-4  # deviation, as a share of the mean, added to that of an envelope: what never moves has no shape
