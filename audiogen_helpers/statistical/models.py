@@ -30,7 +30,7 @@ MODELS = Registry(
         name="melody",
         summary="A hidden Markov model of notes: new tunes in the manner of those it read.",
         target="audiogen_helpers.statistical.melody:MelodyHmm",
-        parameters=(Parameter(name="states", default=48, low=3, high=1000, help="Hidden states."),),
+        parameters=(Parameter(name="states", default=48, low=2, high=1000, help="Hidden states."),),
         extra={"labels": True, "makes": "notes", "exact": True},
     ),
 )
