@@ -9,7 +9,7 @@ import pytest
 from audiogen_helpers import audio, datasets, workflow
 from audiogen_helpers.deep.arrays import load_arrays, save_arrays
 from audiogen_helpers.errors import ModelError, ParameterError
-from audiogen_helpers.workflow.models import MODELS, check_settings, makes
+from audiogen_helpers.workflow.models import MODELS, makes
 
 SR = 8000
 SMALL = {"batch_size": 8, "components": 4, "width": 16, "blocks": 1, "states": 4, "chains": 2}
@@ -44,15 +44,15 @@ def folders(material, tmp_path_factory):
 
 @every_model
 def test_it_states_its_settings_and_refuses_others(name):
-    assert check_settings(name, {})
+    assert MODELS[name].settings({})
     assert makes(name) in {"mel", "waveforms", "notes"}
     for p in MODELS[name].parameters:
         assert p.help
         if p.low is not None:
             with pytest.raises(ParameterError, match=p.name):
-                check_settings(name, {p.name: p.low - 1})
+                MODELS[name].settings({p.name: p.low - 1})
     with pytest.raises(ParameterError, match="'nonsense'"):
-        check_settings(name, {"nonsense": 1})
+        MODELS[name].settings({"nonsense": 1})
 
 
 @every_model

@@ -306,7 +306,7 @@ def test_damaged_arrays():
         ([[[60, 0]]], [0], {}, "lengths must be >= 1"),
         ([[[60, 2000]]], [0], {}, "lengths must be <= 1024"),
         (TUNES, [0], {}, "to each of 12 tunes"),
-        (TUNES, [1] * 12, {}, "labels must be <= 0"),
+        (TUNES, [1] * 12, {}, "labels must be whole numbers"),
         (TUNES, [0.5] * 12, {"n_labels": 2}, "whole numbers"),
         (TUNES, [-1] * 12, {}, "one of the 1 labels"),
         (TUNES, [0] * 12, {"states": 2}, "states must be >= 3"),

@@ -10,7 +10,7 @@ import numpy as np
 from audiogen_helpers._validation import check_array, check_integer, show
 from audiogen_helpers.errors import ParameterError
 
-__all__ = ["check_distribution", "check_samples", "check_sequences", "check_symbols", "choose", "safe_log"]
+__all__ = ["check_distribution", "check_labels", "check_samples", "check_sequences", "check_symbols", "choose", "safe_log"]
 
 
 def check_distribution(p: Any, *, name: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
@@ -25,6 +25,15 @@ def check_distribution(p: Any, *, name: str, shape: tuple[int, ...] | None = Non
         worst = float(sums.flat[np.argmax(np.abs(sums - 1.0))])
         raise ParameterError(f"{name} must sum to 1 over its last axis; received a sum of {worst:.6g}")
     return p if np.abs(sums - 1.0).max(initial=0.0) < 1e-12 else p / sums
+
+
+def check_labels(labels: Any, *, n_labels: int, name: str = "labels") -> np.ndarray:
+    """Whole numbers from -1 (no label) to ``n_labels - 1``, as int64 ``(n,)``."""
+    array = check_array(labels, name=name, ndim=1)
+    whole = array.astype(np.int64)
+    if (array != whole).any() or (len(whole) and not -1 <= whole.min() <= whole.max() < max(n_labels, 0)):
+        raise ParameterError(f"{name} must be whole numbers from -1 to {n_labels - 1}; received {show(array.tolist())}")
+    return whole
 
 
 def check_samples(X: Any, *, name: str = "X", at_least: int = 1) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from audiogen_helpers._rng import check_seed, generator
 from audiogen_helpers._validation import check_array, check_integer, check_number
 from audiogen_helpers.errors import ModelError, ParameterError
-from audiogen_helpers.statistical._checks import choose, safe_log
+from audiogen_helpers.statistical._checks import check_labels, choose, safe_log
 from audiogen_helpers.statistical._training import Variable
 from audiogen_helpers.statistical.baum_welch import em_step
 from audiogen_helpers.statistical.hmm import Hmm
@@ -153,7 +153,7 @@ class MelodyHmm:
         if options:
             raise ParameterError(f"melody has the sampling options temperature and phrases; received {next(iter(options))!r}")
         temperature = check_number(temperature, name="temperature", above=0.0)
-        labels, seed = _check_labels(labels, self.n_labels), check_seed(seed)
+        labels, seed = check_labels(labels, n_labels=self.n_labels), check_seed(seed)
         emissions = [_cooled(_emissions(chain), temperature) for chain in self.chains]
         paths = [_Paths(chain, most=self.counts.shape[1], temperature=temperature) for chain in self.chains]
         tunes = []
@@ -184,7 +184,7 @@ class MelodyHmm:
         labels : np.ndarray [shape=(n,)]
             Label indices; -1 is an error here.
         """
-        tunes, labels = check_tunes(tunes), _check_labels(labels, self.n_labels)
+        tunes, labels = check_tunes(tunes), check_labels(labels, n_labels=self.n_labels)
         if len(tunes) != len(labels) or (self.n_labels and (labels < 0).any()):
             raise ParameterError(f"labels must give one of {self.n_labels} labels to each of {len(tunes)} tunes; received {labels[:8]}")
         known = [self.vocabulary.knows(tune) for tune in tunes]
@@ -215,7 +215,7 @@ class MelodyTraining:
     def __init__(self, tunes: Any, labels: Any, *, n_labels: int, seed: int, **settings: Any) -> None:
         self.settings = MODELS["melody"].settings(settings)
         tunes, self.n_labels = check_tunes(tunes), check_integer(n_labels, name="n_labels", low=0)
-        labels = _check_labels(labels, self.n_labels)
+        labels = check_labels(labels, n_labels=self.n_labels)
         if len(labels) != len(tunes) or (self.n_labels and (labels < 0).any()):
             raise ParameterError(f"labels must give one of the {self.n_labels} labels to each of {len(tunes)} tunes; received {labels[:8]}")
         self._vocabulary = Vocabulary.of(tunes)
@@ -276,13 +276,6 @@ def check_tunes(tunes: Any) -> list[np.ndarray]:
             )
         found.append(notes)
     return found
-
-
-def _check_labels(labels: Any, n_labels: int) -> np.ndarray:
-    array = check_array(labels, name="labels", ndim=1, low=-1, high=n_labels - 1)
-    if (array != array.astype(np.int64)).any():
-        raise ParameterError(f"labels must be whole numbers from -1 to {n_labels - 1}; received {array[:8]}")
-    return array.astype(np.int64)
 
 
 def _lengths(by_label: list[list[np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:

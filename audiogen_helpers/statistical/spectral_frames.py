@@ -13,7 +13,7 @@ import numpy as np
 from audiogen_helpers._rng import check_seed, generator
 from audiogen_helpers._validation import check_array, check_integer
 from audiogen_helpers.errors import ModelError, ParameterError
-from audiogen_helpers.statistical._checks import choose
+from audiogen_helpers.statistical._checks import check_labels, choose
 from audiogen_helpers.statistical._training import Variable
 from audiogen_helpers.statistical.gmm import Mixture, data_variance, start_mixture, unchecked_step
 from audiogen_helpers.statistical.models import MODELS
@@ -97,7 +97,7 @@ class FrameMixture:
         """
         if options:
             raise ParameterError(f"gmm has no sampling options; received {next(iter(options))!r}")
-        labels, seed = _check_labels(labels, self.n_labels), check_seed(seed)
+        labels, seed = check_labels(labels, n_labels=self.n_labels), check_seed(seed)
         X = np.full((len(labels), *self.shape), SILENT, dtype=np.float32)
         for i, label in enumerate(labels):
             rng = generator(np.random.SeedSequence([seed, i]))
@@ -134,7 +134,7 @@ class FrameMixtureTraining:
         if not X.size:
             raise ParameterError(f"X must hold at least one clip; received shape {X.shape}")
         self.shape, self.n_labels = (int(X.shape[1]), int(X.shape[2])), check_integer(n_labels, name="n_labels", low=0)
-        labels = _check_labels(labels, self.n_labels)
+        labels = check_labels(labels, n_labels=self.n_labels)
         if len(labels) != len(X) or (self.n_labels and (labels < 0).any()):
             raise ParameterError(f"labels must give one of the {self.n_labels} labels to each of {len(X)} clips; received {labels[:8]}...")
         self._frames, self.lengths = _gather(X, labels, max(self.n_labels, 1))
@@ -176,13 +176,6 @@ class FrameMixtureTraining:
     def _mixtures(self) -> list[Mixture]:
         parts = zip(*(variable.numpy() for variable in self.variables), strict=True)
         return [Mixture(weights=w, means=m, covariances=c) for w, m, c in parts]
-
-
-def _check_labels(labels: Any, n_labels: int) -> np.ndarray:
-    array = check_array(labels, name="labels", ndim=1, low=-1, high=n_labels - 1)
-    if (array != array.astype(np.int64)).any():
-        raise ParameterError(f"labels must be whole numbers from -1 to {n_labels - 1}; received {array[:8]}")
-    return array.astype(np.int64)
 
 
 def _gather(X: np.ndarray, labels: np.ndarray, groups: int) -> tuple[list[np.ndarray], np.ndarray]:

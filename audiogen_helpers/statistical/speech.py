@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from audiogen_helpers._rng import check_seed, generator
-from audiogen_helpers._validation import check_array, check_integer, check_number, check_sr, show
+from audiogen_helpers._validation import check_array, check_integer, check_number, check_sr
 from audiogen_helpers.errors import ModelError, ParameterError
 from audiogen_helpers.linear_prediction import default_order
 from audiogen_helpers.statistical import vocoder
+from audiogen_helpers.statistical._checks import check_labels
 from audiogen_helpers.statistical._training import Variable
 from audiogen_helpers.statistical.gmm import data_variance
 from audiogen_helpers.statistical.models import MODELS
@@ -158,7 +159,7 @@ class SpeechHmm:
         if options:
             known = "smooth, durations, variance, temperature, rate, chain"
             raise ParameterError(f"options of hmm must be among {known}; received {next(iter(options))!r}")
-        labels, seed = _check_labels(labels, self.n_labels), check_seed(seed)
+        labels, seed = check_labels(labels, n_labels=self.n_labels), check_seed(seed)
         temperature = check_number(temperature, name="temperature", low=0.0, high=10.0)
         way = {"durations": durations, "rate": check_number(rate, name="rate", low=0.1, high=10.0), "chain": chain}
         Y = np.zeros((len(labels), self.length), dtype=np.float32)
@@ -222,7 +223,7 @@ class SpeechHmmTraining:
         Y = check_array(Y, name="Y", ndim=2)
         self.sr, self.length = check_integer(check_sr(sr), name="sr", low=2000), Y.shape[1]
         self.n_labels = check_integer(n_labels, name="n_labels", low=0)
-        labels = _check_labels(labels, self.n_labels)
+        labels = check_labels(labels, n_labels=self.n_labels)
         if len(labels) != len(Y) or (self.n_labels and (labels < 0).any()):
             raise ParameterError(f"labels must give one of the {self.n_labels} labels to each of {len(Y)} clips; received {labels[:8]}...")
         sounding = np.flatnonzero(Y.any(axis=1))
@@ -348,11 +349,3 @@ def _group(labels: np.ndarray, groups: int) -> tuple[list[np.ndarray], np.ndarra
         found.append(np.arange(len(labels)))
         of[empty] = len(found) - 1
     return found, of
-
-
-def _check_labels(labels: Any, n_labels: int) -> np.ndarray:
-    array = check_array(labels, name="labels", ndim=1)
-    whole = array.astype(np.int64)
-    if (array != whole).any() or (len(whole) and not -1 <= whole.min() <= whole.max() < max(n_labels, 0)):
-        raise ParameterError(f"labels must be whole numbers from -1 to {n_labels - 1}; received {show(array.tolist())}")
-    return whole

@@ -16,7 +16,7 @@ from audiogen_helpers._validation import check_integer, show
 from audiogen_helpers.deep.arrays import load_arrays, load_json, save_arrays
 from audiogen_helpers.deep.models import Generator
 from audiogen_helpers.errors import ModelError, ParameterError
-from audiogen_helpers.workflow.models import MODELS, check_settings, makes
+from audiogen_helpers.workflow.models import MODELS, makes
 from audiogen_helpers.workflow.tunes import render_tune
 
 __all__ = ["FORMAT", "Trained", "read", "spread", "write_weights"]
@@ -184,7 +184,7 @@ def read(folder: str | os.PathLike[str]) -> Trained:
         shape = (spec.n_mels, 1 + length // spec.hop_length)
         if shape[0] * shape[1] > MAX_FEATURES:
             raise ParameterError(f"length must give at most {MAX_FEATURES} features; received {length}")
-        settings, target = check_settings(name, found["settings"]), MODELS[name]
+        settings, target = MODELS[name].settings(found["settings"]), MODELS[name]
     except (KeyError, TypeError, ParameterError) as error:
         raise ModelError(f"settings.json must describe a model of this package; received {path}: {show(str(error), limit=200)}") from error
     arrays = load_arrays(path / "weights.npz", max_bytes=MAX_BYTES)

@@ -19,7 +19,7 @@ from audiogen_helpers.deep.trainer import History, fit, plan_steps
 from audiogen_helpers.errors import DataError, ModelError, ParameterError
 from audiogen_helpers.spectral import MelSpec
 from audiogen_helpers.workflow.material import Material, material
-from audiogen_helpers.workflow.models import MODELS, check_settings, makes
+from audiogen_helpers.workflow.models import MODELS, makes
 from audiogen_helpers.workflow.trained import FORMAT, Trained, read, write_weights
 
 __all__ = ["train"]
@@ -84,7 +84,7 @@ def train(
     ModelError
         If the training diverges, or `resume` meets the folder of another run.
     """
-    began, settings = time.perf_counter(), check_settings(model, settings)
+    began, settings = time.perf_counter(), MODELS[model].settings(settings)
     steps, minutes, seed = _budget(steps, minutes, check_seed(seed))
     folder = _check_folder(Path(out).expanduser(), resume=resume)
     planned = load_json(folder / "settings.json") if (folder / "settings.json").is_file() else None
