@@ -1,11 +1,11 @@
 """The trainer: the same run whether or not it was interrupted, honest logs, clear errors."""
 
 import csv
+import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -130,57 +130,114 @@ def test_a_run_that_stopped_in_this_process_ends_with_the_same_bits_and_log(tmp_
     assert [float(row["loss"]) for row in rows] == history["loss"].tolist()
 
 
+class Walk:
+    """A model of plain arrays with all that a run must keep: momentum, averages, noise of its steps, a data order."""
+
+    compiled = False
+
+    def __init__(self):
+        from audiogen_helpers.statistical._training import Variable
+
+        self.variables = [Variable(np.zeros(n)) for n in (5, 5, 5, 1)]
+        self._indices_at = epoch_batches(20, batch_size=6, seed=3)
+
+    def batch_at(self, step):
+        return {"x": np.random.default_rng(1).standard_normal((20, 5))[self._indices_at(step)], "decay": 0.9}
+
+    def train_step(self, batch, seed):
+        place, momentum, mean, count = (v.numpy() for v in self.variables)
+        noise = np.random.default_rng(np.abs(seed)).standard_normal(5)
+        momentum = 0.8 * momentum + place - batch["x"].mean(axis=0) + 0.1 * noise
+        place = place - 0.1 * momentum
+        values = place, momentum, batch["decay"] * mean + (1 - batch["decay"]) * place, count + 1
+        for variable, value in zip(self.variables, values, strict=True):
+            variable.assign(value)
+        return {"loss": float(np.square(place).sum()), "noise": float(noise[0])}
+
+
+KILLED_STEPS = {Walk: 400, small_flow: 60}
+SAVING = {"trainer.py", "checkpoints.py", "arrays.py", "_files.py", "zipfile.py", "_format_impl.py", "_npyio_impl.py", "csv.py"}
+
+
+def doomed(make, out, lines):
+    """Train, and end by SIGKILL when this many lines of the trainer, of a save, or of what they call have been executed."""
+    left = lines
+
+    def line(frame, event, argument):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return line
+
+    def trace(frame, event, argument):
+        return line if os.path.basename(frame.f_code.co_filename) in SAVING else None
+
+    model, asked = make(), []
+
+    def batch_at(step):
+        asked.append(step)
+        if make is not Walk and len(asked) == 2:  # the first step compiles, which a trace would make very slow
+            sys.settrace(trace)
+        return model.batch_at(step)
+
+    if make is Walk:
+        sys.settrace(trace)
+    fit(model, batch_at, steps=KILLED_STEPS[make], seed=5, out=out, resume=True, save_every=3, log_every=2, progress=False)
+
+
 KILLED = """
-import os, signal, sys
-import numpy as np
+import json, os, sys
 sys.path.insert(0, {tests!r})
-from audiogen_helpers.deep import arrays, trainer
+import numpy as np
+from audiogen_helpers.deep.backend import tensorflow
 import test_deep_trainer as here
 
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-moment, out = sys.argv[1], sys.argv[2]
-model = here.small_flow()
-batch_at, savez, saves = model.batch_at, np.savez, []
-
-def save(file, **content):
-    saves.append(1)
-    if moment == "in a save" and len(saves) == 3:
-        file.write(b"PK half of a checkpoint"), file.flush(), die()
-    savez(file, **content)
-
-def batch(step):
-    if moment == "in a step" and step == 9:
-        die()
-    return batch_at(step)
-
-arrays.np.savez = save
-if moment == "any time":
-    print("ready", flush=True)
-    slow, batch_at = batch_at, lambda step: (__import__("time").sleep(0.1), slow(step))[1]
-trainer.fit(model, batch, steps=here.STEPS, seed=5, out=out, resume=True, save_every=1, progress=False)
+name, out, moments, most = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+if name == "small_flow":
+    tensorflow(start=False)
+for lines in np.random.default_rng(0).integers(0, most, moments):
+    child = os.fork()
+    if child == 0:
+        try:
+            here.doomed(getattr(here, name), out, int(lines))
+        finally:
+            os._exit(1)
+    signal = -os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    files = os.listdir(out + "/checkpoint") if os.path.isdir(out + "/checkpoint") else []
+    print(json.dumps([signal, sorted(files)]), flush=True)
 """
 
 
 @pytest.mark.slow
-def test_killed_at_several_moments_it_still_ends_with_the_same_bits(tmp_path, uninterrupted):
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize(("make", "moments", "most"), [(Walk, 17, 40000), (small_flow, 3, 120000)])
+def test_killed_at_20_moments_in_steps_and_in_saves_it_ends_with_the_same_bits_and_log(tmp_path, make, moments, most):
     script = KILLED.format(tests=str(Path(__file__).parent))
-    for moment in ("in a step", "in a save", "any time"):
-        process = subprocess.Popen([sys.executable, "-c", script, moment, str(tmp_path)], stdout=subprocess.PIPE)
-        if moment == "any time":
-            process.stdout.readline()
-            time.sleep(0.5 + 2.0 * float(np.random.default_rng().random()))
-            process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=120)
-        assert process.returncode == -signal.SIGKILL, moment
-    assert (tmp_path / "checkpoint").is_dir()
-    model = small_flow()
-    history = fit(model, model.batch_at, steps=STEPS, seed=5, out=tmp_path, resume=True, save_every=1, progress=False)
-    assert history.start >= 9
-    assert_same_bits(state(model), uninterrupted[0])
-    assert history["loss"].tolist() == uninterrupted[1]["loss"].tolist()
-    assert not [name for name in os.listdir(tmp_path / "checkpoint") if name.startswith(".part-")]
+    command = [sys.executable, "-c", script, make.__name__, str(tmp_path / "run"), str(moments), str(most)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    deaths = [json.loads(row) for row in done.stdout.splitlines()]
+    assert [death[0] for death in deaths] == [signal.SIGKILL] * moments, done.stderr
+    if make is Walk:  # the moments are spread over all that happens
+        assert sum(any(name.startswith(".part-") for name in files) for _, files in deaths) >= 3
+        assert len({files[-1] for _, files in deaths if files}) > moments // 2
+    run = {"steps": KILLED_STEPS[make], "seed": 5, "save_every": 3, "log_every": 2, "progress": False}
+    resumed, whole = make(), make()
+    history = fit(resumed, resumed.batch_at, out=tmp_path / "run", resume=True, **run)
+    reference = fit(whole, whole.batch_at, out=tmp_path / "whole", **run)
+    assert history.start > 0
+    assert [v.numpy().tobytes() for v in resumed.variables] == [v.numpy().tobytes() for v in whole.variables]
+    assert log_of(tmp_path / "run") == log_of(tmp_path / "whole")
+    assert len(reference.rows) == KILLED_STEPS[make] // 2
+    last = f"step_{KILLED_STEPS[make]:09d}.npz"
+    assert sorted(os.listdir(tmp_path / "run" / "checkpoint"))[-1] == last
+    assert not list((tmp_path / "run").rglob(".part-*"))
+
+
+def log_of(folder):
+    """The rows of a log, without the seconds."""
+    with open(folder / "log.csv", newline="", encoding="utf-8") as file:
+        return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
 
 
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path, uninterrupted):
@@ -223,6 +280,76 @@ def test_resuming_with_a_model_of_another_size_is_refused(tmp_path):
     model = small_flow()
     with pytest.raises(ModelError, match="variables"):
         fit(model, model.batch_at, steps=10, seed=0, out=tmp_path, resume=True, progress=False, log_every=1)
+
+
+# --- for TensorBoard
+
+
+def events_of(folder):
+    tf = tensorflow()
+    (file,) = (folder / "tensorboard").iterdir()
+    events = [tf.compat.v1.Event.FromString(record.numpy()) for record in tf.data.TFRecordDataset(str(file))]
+    assert events[0].file_version == "brain.Event:2"
+    return [{"step": event.step, **{v.tag: v.simple_value for v in event.summary.value}} for event in events[1:]]
+
+
+def test_tensorboard_gets_the_rows_of_the_log_also_of_a_run_that_was_interrupted(tmp_path):
+    def interrupt(step, steps, metrics):
+        if step == 8:
+            raise Interrupted
+
+    run = {"steps": 10, "seed": 0, "out": tmp_path, "save_every": 5, "log_every": 2, "tensorboard": True}
+    with pytest.raises(Interrupted):
+        fit(Line(), line_batch, progress=interrupt, **run)
+    assert [event["step"] for event in events_of(tmp_path)] == [2, 4, 6, 8]
+    history = fit(Line(), line_batch, progress=False, resume=True, **run)
+    assert history.start == 5
+    assert events_of(tmp_path) == [pytest.approx(row, rel=1e-6) for row in history.rows]
+    assert "tensorboard" not in json.loads((tmp_path / "checkpoint" / "run.json").read_text(encoding="utf-8"))
+
+
+def test_tensorboard_needs_a_folder():
+    with pytest.raises(ParameterError, match="tensorboard must have a folder"):
+        fit(Line(), line_batch, steps=5, seed=0, progress=False, tensorboard=True)
+
+
+def test_a_checkpoint_with_numbers_of_another_type_is_passed_over(tmp_path):
+    model = Line()
+    fit(model, line_batch, steps=4, seed=0, out=tmp_path, save_every=2, progress=False)
+    newest = tmp_path / "checkpoint" / "step_000000004.npz"
+    arrays = dict(np.load(newest))
+    np.savez(newest, **{**arrays, "v0000": arrays["v0000"].astype(np.float64)})
+    assert fit(Line(), line_batch, steps=4, seed=0, out=tmp_path, resume=True, progress=False).start == 2
+
+
+def test_a_log_that_went_ahead_of_the_checkpoint_is_set_back(tmp_path):
+    def interrupt(step, steps, metrics):
+        if step == 9:
+            raise Interrupted
+
+    run = {"steps": 20, "seed": 0, "out": tmp_path, "save_every": 4, "log_every": 1}
+    with pytest.raises(Interrupted):
+        fit(Line(), line_batch, progress=interrupt, **run)
+    assert len(log_of(tmp_path)) == 9
+    with pytest.raises(Interrupted):
+        fit(Line(), line_batch, progress=lambda *_: (_ for _ in ()).throw(Interrupted), resume=True, **run)
+    assert [row["step"] for row in log_of(tmp_path)] == [str(k) for k in range(1, 10)]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_a_data_error(tmp_path, monkeypatch):
+    from audiogen_helpers.deep import checkpoints
+
+    class Full:
+        def __enter__(self):
+            return Path("/dev/full")
+
+        def __exit__(self, *_):
+            return False
+
+    monkeypatch.setattr(checkpoints, "atomic_path", lambda target: Full())
+    with pytest.raises(DataError, match=r"out must be writable.*No space"):
+        fit(Line(), line_batch, steps=4, seed=0, out=tmp_path, progress=False)
 
 
 # --- bad runs

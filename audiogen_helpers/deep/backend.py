@@ -13,11 +13,16 @@ from audiogen_helpers.errors import DependencyError
 __all__ = ["tensorflow"]
 
 
-def tensorflow() -> Any:
+def tensorflow(*, start: bool = True) -> Any:
     """The module ``tensorflow`` (Keras 3 inside), imported on the first call: about 3 s.
 
     TensorFlow 2.21 writes messages about processors and missing graphics cards to stderr before any setting can stop it
     (``TF_CPP_MIN_LOG_LEVEL`` comes too late), and in a notebook they look like errors. The first call drops them.
+
+    Parameters
+    ----------
+    start : bool
+        False leaves the runtime unstarted, so that its devices and workers can still be chosen (:mod:`audiogen_helpers.deep.distribution`).
 
     Raises
     ------
@@ -36,7 +41,8 @@ def tensorflow() -> Any:
         try:
             import tensorflow as tf
 
-            tf.constant(0.0)  # starts the runtime, and with it the last of the messages
+            if start:
+                tf.constant(0.0)  # starts the runtime, and with it the last of the messages
         except ImportError as error:
             reason = " ".join(str(error).split())[:200]
             raise DependencyError(f"models need TensorFlow 2.18 or later (pip install tensorflow); its import failed: {reason}") from error

@@ -15,11 +15,13 @@ import numpy as np
 from audiogen_helpers._rng import check_seed, generator
 from audiogen_helpers._validation import check_array, check_integer, show
 from audiogen_helpers.deep.backend import tensorflow
+from audiogen_helpers.deep.distribution import normal, uniform
 from audiogen_helpers.deep.models import check_settings
 from audiogen_helpers.deep.network import NUMPY, NetworkSize, initial_weights, tensorflow_ops, velocity
 from audiogen_helpers.deep.optimizers import Adam
-from audiogen_helpers.deep.pca import Pca, fit_pca
+from audiogen_helpers.deep.pca import Pca, fit_pca, some_rows
 from audiogen_helpers.deep.schedules import ema_decay, warm_cosine
+from audiogen_helpers.deep.streaming import Rows
 from audiogen_helpers.deep.trainer import epoch_batches, update_ema
 from audiogen_helpers.errors import ModelError, ParameterError
 
@@ -171,13 +173,17 @@ def _quiet_end(X: np.ndarray) -> np.ndarray:
     return np.where(goes_on[:, None, :] & (X >= SILENT), X, np.float32(-1.0))
 
 
+def _flat(X: np.ndarray) -> np.ndarray:
+    return X.reshape(len(X), -1)
+
+
 class FlowTraining:
     """A flow while it learns: see :class:`audiogen_helpers.deep.models.Training`.
 
     Parameters
     ----------
-    X : np.ndarray [shape=(n, n_mels, frames)], n >= 2
-        Features, -1 to 1.
+    X : np.ndarray or Rows [shape=(n, n_mels, frames)], n >= 2
+        Features, -1 to 1; of :class:`audiogen_helpers.deep.streaming.Rows` only a batch at a time is in memory.
     labels : np.ndarray [shape=(n,), int]
         Label index of each clip, -1 for none.
     n_labels : int >= 0
@@ -188,12 +194,14 @@ class FlowTraining:
 
     def __init__(self, X: np.ndarray, labels: np.ndarray, *, n_labels: int, seed: int, **settings: Any) -> None:
         tf = tensorflow()
-        X = check_array(X, name="X", ndim=3)
+        X = X if isinstance(X, Rows) else check_array(X, name="X", ndim=3)
         self.settings = check_settings("flow", settings)
         self.n_labels, self.shape = check_integer(n_labels, name="n_labels", low=0), (int(X.shape[1]), int(X.shape[2]))
-        self._rows = X.reshape(len(X), -1)
+        self._X = X
         self._labels = np.where(labels < 0, self.n_labels, labels).astype(np.int32)
-        pca = fit_pca(self._rows, components=self.settings["components"], whitening=self.settings["whitening"], rng=check_seed(seed))
+        pca = fit_pca(
+            _flat(some_rows(X)), components=self.settings["components"], whitening=self.settings["whitening"], rng=check_seed(seed)
+        )
         self.settings["components"] = len(pca.scale)
         size = NetworkSize(components=len(pca.scale), width=self.settings["width"], blocks=self.settings["blocks"], n_labels=self.n_labels)
         start = initial_weights(size, np.random.default_rng(seed))
@@ -204,6 +212,7 @@ class FlowTraining:
         self._ops = tensorflow_ops()
         self._indices_at = epoch_batches(len(X), batch_size=self.settings["batch_size"], seed=seed)
         self._codes: np.ndarray | None = None
+        self._pca_now: Pca | None = None
         self._steps = 1
 
     @property
@@ -217,16 +226,24 @@ class FlowTraining:
 
     def batch_at(self, step: int) -> dict[str, np.ndarray]:
         """Codes and labels of a step, and where the schedules are."""
-        if self._codes is None:  # not earlier: a resumed run has its code only now
-            self._codes = self._code().encode(self._rows).astype(np.float32)
         chosen, step = self._indices_at(step), min(step, self._steps - 1)
         rate = warm_cosine(step, steps=self._steps, peak=self.settings["learning_rate"])
         return {
-            "x": self._codes[chosen],
+            "x": self._encoded(chosen),
             "label": self._labels[chosen],
             "rate": np.float32(rate),
             "decay": np.float32(ema_decay(step, steps=self._steps)),
         }
+
+    def _encoded(self, chosen: np.ndarray) -> np.ndarray:
+        """Codes of the chosen clips; the code is read here and not earlier, because a resumed run has its own only now."""
+        if self._pca_now is None:
+            self._pca_now = self._code()
+        if isinstance(self._X, Rows):
+            return self._pca_now.encode(_flat(self._X[chosen])).astype(np.float32)
+        if self._codes is None:
+            self._codes = self._pca_now.encode(_flat(self._X)).astype(np.float32)
+        return self._codes[chosen]
 
     def train_step(self, batch: Mapping[str, Any], seed: Any) -> dict[str, Any]:
         """One update of the network towards straight paths from noise to the batch."""
@@ -243,9 +260,9 @@ class FlowTraining:
         tf = tensorflow()
         x1 = batch["x"]
         seeds = tf.random.split(seed, 3)
-        x0 = tf.random.stateless_normal(tf.shape(x1), seeds[0])
-        t = tf.random.stateless_uniform(tf.shape(x1)[:1], seeds[1])
-        hidden = tf.random.stateless_uniform(tf.shape(t), seeds[2]) < self.settings["label_dropout"]
+        x0 = normal(tf.shape(x1), seeds[0])
+        t = uniform(tf.shape(x1)[:1], seeds[1])
+        hidden = uniform(tf.shape(t), seeds[2]) < self.settings["label_dropout"]
         label = tf.where(hidden, self.n_labels, batch["label"])
         v = velocity(self._weights, x0 + t[:, None] * (x1 - x0), t, label, ops=self._ops)
         return tf.reduce_mean(tf.square(v - (x1 - x0)))

@@ -16,7 +16,9 @@ import numpy as np
 from audiogen_helpers._rng import check_seed, generator
 from audiogen_helpers._validation import check_array, show
 from audiogen_helpers.deep.backend import tensorflow
+from audiogen_helpers.deep.distribution import normal, replicas
 from audiogen_helpers.deep.models import check_settings
+from audiogen_helpers.deep.streaming import Rows
 from audiogen_helpers.deep.trainer import epoch_batches
 from audiogen_helpers.errors import ModelError, ParameterError
 
@@ -138,15 +140,15 @@ class DenseGanTraining:
 
     Parameters
     ----------
-    X : np.ndarray [shape=(n, n_mels, frames)]
-        Features, -1 to 1.
+    X : np.ndarray or Rows [shape=(n, n_mels, frames)]
+        Features, -1 to 1; of :class:`audiogen_helpers.deep.streaming.Rows` only a batch at a time is in memory.
     seed : int >= 0
         Of the starting weights and the order of the clips.
     """
 
     def __init__(self, X: np.ndarray, *, seed: int, **settings: Any) -> None:
         self.settings = check_settings("gan-dense", settings)
-        self._X = check_array(X, name="X", ndim=3).astype(np.float32, copy=False)
+        self._X = X if isinstance(X, Rows) else check_array(X, name="X", ndim=3).astype(np.float32, copy=False)
         self.shape, seed = (int(X.shape[1]), int(X.shape[2])), check_seed(seed)
         self.generator = generator_network(self.shape, latent=self.settings["latent"], seed=2 * seed)
         self.discriminator = discriminator(self.shape, seed=2 * seed + 1)
@@ -173,12 +175,12 @@ class DenseGanTraining:
         tf = tensorflow()
         real, n = batch["real"], tf.shape(batch["real"])[0]
         seeds = tf.random.split(seed, 2)
-        fake = self.generator(tf.random.stateless_normal([n, self.settings["latent"]], seeds[0]))
+        fake = self.generator(normal([n, self.settings["latent"]], seeds[0]))
         with tf.GradientTape() as tape:
             d_loss = (self._entropy(1.0, self.discriminator(real)) + self._entropy(0.0, self.discriminator(fake))) / 2
         self._update(1, tape.gradient(d_loss, self.discriminator.trainable_variables))
         with tf.GradientTape() as tape:
-            verdict = self.discriminator(self.generator(tf.random.stateless_normal([n, self.settings["latent"]], seeds[1])))
+            verdict = self.discriminator(self.generator(normal([n, self.settings["latent"]], seeds[1])))
             g_loss = self._entropy(1.0, verdict)
         self._update(0, tape.gradient(g_loss, self.generator.trainable_variables))
         return {"d_loss": d_loss, "g_loss": g_loss}
@@ -189,6 +191,8 @@ class DenseGanTraining:
 
     def _update(self, which: int, gradients: Sequence[Any]) -> None:
         network = (self.generator, self.discriminator)[which]
+        if replicas() > 1:
+            gradients = [gradient / replicas() for gradient in gradients]  # Keras adds up what it gets from the devices
         self._optimizers[which].apply_gradients(zip(gradients, network.trainable_variables, strict=True))
 
     @staticmethod

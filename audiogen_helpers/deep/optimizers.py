@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from audiogen_helpers.deep.backend import tensorflow
+from audiogen_helpers.deep.distribution import add_to, average
 
 __all__ = ["Adam"]
 
@@ -52,11 +53,12 @@ class Adam:
         return [self._count, *self._means, *self._squares]
 
     def apply(self, gradients: Sequence[Any], *, rate: Any, clip_norm: float | None = None) -> None:
-        """One update. With `clip_norm`, gradients are scaled down together where their joint norm is larger."""
+        """One update, by the mean gradients of all devices. With `clip_norm`, they are scaled down together to that joint norm."""
         tf = tensorflow()
+        gradients = average(gradients)
         if clip_norm is not None:
             gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)
-        count = self._count.assign_add(1.0)
+        count = add_to(self._count, 1.0)
         b1, b2 = self._betas
         for weight, mean, square, gradient in zip(self._weights, self._means, self._squares, gradients, strict=True):
             tf.raw_ops.ResourceApplyAdam(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from audiogen_helpers._rng import RNGLike, generator
 from audiogen_helpers._validation import check_array, check_integer, check_number
 
-__all__ = ["Pca", "fit_pca"]
+__all__ = ["Pca", "fit_pca", "some_rows"]
 
 # More rows than this add little to the directions of the variance: a fixed, even selection is used to find them.
 MAX_ROWS = 8192
@@ -38,6 +39,17 @@ class Pca:
     def decode(self, z: np.ndarray) -> np.ndarray:
         """Rows ``(n, d)`` from codes ``(n, k)``: what :meth:`encode` saw, without the part outside the basis."""
         return (z * self.scale) @ self.basis + self.mean
+
+
+def some_rows(x: Any) -> np.ndarray:
+    """The rows that :func:`fit_pca` looks at: all, or a fixed, even selection of 8192, which is all that is read of rows on disk.
+
+    Examples
+    --------
+    >>> some_rows(np.arange(20_000))[[0, 1, -1]].tolist()
+    [0, 2, 19999]
+    """
+    return x[np.linspace(0, len(x) - 1, MAX_ROWS).astype(int)] if len(x) > MAX_ROWS else x[:]
 
 
 def fit_pca(x: np.ndarray, *, components: int, whitening: float = 1.0, rng: RNGLike = 0) -> Pca:
@@ -75,7 +87,7 @@ def fit_pca(x: np.ndarray, *, components: int, whitening: float = 1.0, rng: RNGL
     x = check_array(x, name="x", ndim=2)
     components = check_integer(components, name="components", low=1)
     whitening = check_number(whitening, name="whitening", low=0.0, high=1.0)
-    rows = x[np.linspace(0, len(x) - 1, MAX_ROWS).astype(int)] if len(x) > MAX_ROWS else x
+    rows = some_rows(x)
     mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
     centred = (rows - mean).astype(np.float32)
     basis, variance = _directions(centred, components, generator(rng))

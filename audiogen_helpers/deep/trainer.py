@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
+import hashlib
+import json
 import math
 import os
 import time
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,22 +14,20 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from audiogen_helpers._files import atomic_path
 from audiogen_helpers._rng import check_seed
 from audiogen_helpers._validation import check_integer, check_number
-from audiogen_helpers.deep.arrays import load_arrays, load_json, save_arrays, save_json
-from audiogen_helpers.deep.backend import tensorflow
+from audiogen_helpers.deep.checkpoints import Checkpoints, State
+from audiogen_helpers.deep.distribution import Workers, add_to
+from audiogen_helpers.deep.event_log import EventLog
 from audiogen_helpers.deep.progress import ProgressLike, Reporter, reporter
-from audiogen_helpers.errors import ModelError, ParameterError
+from audiogen_helpers.errors import AudioGenError, ModelError, ParameterError
 
 __all__ = ["BatchAt", "History", "Trainable", "epoch_batches", "fit", "plan_steps", "step_seed", "update_ema"]
 
 BatchAt: TypeAlias = "Callable[[int], Mapping[str, np.ndarray]]"
 
-FORMAT = 1
 SAVE_SECONDS = 30.0
 LOG_ROWS = 200
-KEEP = 2
 DIVERGED = 1e6
 
 
@@ -45,7 +43,10 @@ class Trainable(Protocol):
         """All state in a fixed order: weights, optimizer slots, moving averages, step counters (TensorFlow or Keras variables)."""
 
     def train_step(self, batch: Mapping[str, Any], seed: Any) -> Mapping[str, Any]:
-        """One update; compiled by the trainer. `seed` is an int32 tensor of 2 numbers for stateless random operations. Returns scalars."""
+        """One update; compiled by the trainer. `seed` is an int32 tensor of 2 numbers for stateless random operations. Returns scalars.
+
+        Where several devices share the run, `batch` is this device's share: see :mod:`audiogen_helpers.deep.distribution`.
+        """
 
 
 @dataclass(frozen=True)
@@ -131,15 +132,15 @@ def epoch_batches(n_items: int, *, batch_size: int, seed: int) -> Callable[[int]
 def update_ema(averages: Sequence[Any], values: Sequence[Any], *, decay: Any) -> None:
     """Move every average towards its value: ``average <- decay * average + (1 - decay) * value``. For use inside a train step."""
     for average, value in zip(averages, values, strict=True):
-        average.assign_add((1.0 - decay) * (value - average))
+        add_to(average, (1.0 - decay) * (value - average))
 
 
-def plan_steps(model: Trainable, batch_at: BatchAt, *, minutes: float, seed: int, timed: float = 3.0) -> int:
+def plan_steps(model: Trainable, batch_at: BatchAt, *, minutes: float, seed: int, timed: float = 3.0, strategy: Any = None) -> int:
     """How many steps fit into `minutes`: a few are timed after a warm-up, then the model is put back as it was.
 
     Parameters
     ----------
-    model, batch_at, seed
+    model, batch_at, seed, strategy
         As for :func:`fit`.
     minutes : float > 0
         The budget. Compilation and the timing itself are taken out of it.
@@ -149,6 +150,7 @@ def plan_steps(model: Trainable, batch_at: BatchAt, *, minutes: float, seed: int
     Returns
     -------
     steps : int >= 1
+        The same for all workers: the chief's clock counts.
 
     Raises
     ------
@@ -157,27 +159,37 @@ def plan_steps(model: Trainable, batch_at: BatchAt, *, minutes: float, seed: int
     """
     minutes = check_number(minutes, name="minutes", above=0.0)
     timed = min(check_number(timed, name="timed", above=0.0), 6.0 * minutes)
-    began = time.perf_counter()
+    workers, began = Workers(strategy), time.perf_counter()
+    workers.check(model)
     kept = [variable.numpy() for variable in model.variables]
-    take = _compiled(model)
-    for step in range(3):
-        _scalars(take(_batch(model, batch_at(step)), step_seed(seed, step)))
-    durations: list[float] = []
-    start = time.perf_counter()
-    while len(durations) < 3 or time.perf_counter() - start < timed:
-        before = time.perf_counter()
-        _scalars(take(_batch(model, batch_at(len(durations))), step_seed(seed, len(durations))))
-        durations.append(time.perf_counter() - before)
+    take = workers.stepper(model)
+
+    def run(steps: int) -> float:
+        start = time.perf_counter()
+        for step in range(steps):
+            take(batch_at(step), step_seed(seed, step))
+        return time.perf_counter() - start
+
+    run(3)
+    taken, spent = 3, run(3)
+    while _agreed_number(workers, spent < timed):
+        spent += run(taken)
+        taken *= 2
+    each = spent / taken
     for variable, value in zip(model.variables, kept, strict=True):
         variable.assign(value)
     left = 60.0 * minutes - (time.perf_counter() - began)
-    steps = int(0.97 * left / float(np.mean(durations)))  # the rest is for the log and the checkpoints
+    steps = _agreed_number(workers, max(0.0, 0.97 * left / each))  # the rest is for the log and the checkpoints
     if steps < 1:
         raise ParameterError(
-            f"minutes must allow at least one step of {np.mean(durations):.2g} s after {time.perf_counter() - began:.1f} s of"
-            f" preparation; received {minutes:g}"
+            f"minutes must allow at least one step of {each:.2g} s after {time.perf_counter() - began:.1f} s of preparation;"
+            f" received {minutes:g}"
         )
     return steps
+
+
+def _agreed_number(workers: Workers, number: float) -> int:
+    return int(workers.agree(str(int(number)).encode("ascii")))
 
 
 def fit(
@@ -192,6 +204,8 @@ def fit(
     log_every: int | None = None,
     progress: ProgressLike = True,
     identity: Mapping[str, Any] | None = None,
+    tensorboard: bool = False,
+    strategy: Any = None,
 ) -> History:
     """Train `model` for `steps` steps.
 
@@ -204,6 +218,7 @@ def fit(
         Has `variables` and `train_step`.
     batch_at : callable
         ``batch_at(step)`` -> dict of arrays, the same shapes at every step; a pure function (see :func:`epoch_batches`).
+        Numbers are for all; arrays have one row per item.
     steps : int >= 1
         Length of the run; schedules are planned for it.
     seed : int >= 0
@@ -220,6 +235,11 @@ def fit(
         See :func:`audiogen_helpers.deep.progress.reporter`.
     identity : mapping, optional
         What else must be equal for a resume (settings, hash of the data); JSON values.
+    tensorboard : bool
+        Also write the log to ``tensorboard/`` in `out`.
+    strategy : tf.distribute.Strategy, optional
+        Share every batch among several devices or machines (:func:`audiogen_helpers.deep.distribution.find_strategy`); the model
+        must be made inside its scope. Every worker calls this with the same arguments; the chief alone writes and shows progress.
 
     Returns
     -------
@@ -228,7 +248,7 @@ def fit(
     Raises
     ------
     ModelError
-        If a loss is not finite or runs away, or `resume` meets a checkpoint of another run.
+        If a loss is not finite or runs away, `resume` meets a checkpoint of another run, or workers differ or are gone.
     DataError
         If `out` cannot be written.
     """
@@ -237,26 +257,50 @@ def fit(
     log_every = check_integer(log_every or max(1, steps // LOG_ROWS), name="log_every", low=1)
     if save_every is not None:
         save_every = check_integer(save_every, name="save_every", low=1)
-    show = reporter(progress)
+    if tensorboard and out is None:
+        raise ParameterError("tensorboard must have a folder to write to; received out=None")
+    workers = Workers(strategy)
+    workers.check(model)
+    show = reporter(progress if workers.chief else False)
     if hasattr(model, "plan"):
         model.plan(steps)
-    store = None if out is None else _Store(Path(out), model, {"steps": steps, "seed": seed, "log_every": log_every, **(identity or {})})
-    state = _State()
+    run = {"steps": steps, "seed": seed, "log_every": log_every, **(identity or {})}
+    store = Checkpoints(Path(out), model.variables, run) if out is not None and workers.chief else None
+    state = _begin(workers, store, model, run, resume=resume)
+    events = EventLog(store.out, state.rows) if store is not None and tensorboard else None
+    try:
+        return _Run(model, batch_at, steps, seed, log_every, save_every, store, events, show, workers).train(state)
+    finally:
+        if events is not None:
+            events.close()
+
+
+def _begin(workers: Workers, store: Checkpoints | None, model: Trainable, run: Mapping[str, Any], *, resume: bool) -> State:
+    """Where the run goes on; all workers get the chief's variables and state, or an error."""
+    state, error = State(), None
     if store is not None:
-        state = store.restore() if resume else store.begin()
-    run = _Run(model, batch_at, steps, seed, log_every, save_every, store, show)
-    return run.train(state)
-
-
-@dataclass
-class _State:
-    """Where a run is, apart from the variables: all of it goes into the checkpoint."""
-
-    step: int = 0
-    seconds: float = 0.0
-    rows: list[dict[str, float]] = field(default_factory=list)
-    sums: dict[str, float] = field(default_factory=dict)
-    count: int = 0
+        try:
+            state = store.restore() if resume else store.begin()
+            if state.rows:
+                store.write_log(state.rows)
+        except AudioGenError as caught:
+            error = caught
+    if workers.alone:
+        if error is not None:
+            raise error
+        return state
+    shapes = [list(map(int, v.shape)) for v in model.variables]
+    mine = hashlib.sha256(json.dumps([run, shapes], sort_keys=True).encode("utf-8")).digest()
+    answer = workers.agree(b"" if error is not None else mine + state.to_bytes())
+    if error is not None:
+        raise error
+    if not answer:
+        raise ModelError("training must begin on the chief, which could not: its own message says why")
+    differing = workers.count(answer[: len(mine)] != mine)
+    if differing:
+        raise ModelError(f"workers must be given the same run; {differing} of them differ from the chief's in arguments, data or model")
+    workers.agree_on(model.variables)
+    return State.from_bytes(answer[len(mine) :])
 
 
 @dataclass
@@ -267,12 +311,14 @@ class _Run:
     seed: int
     log_every: int
     save_every: int | None
-    store: _Store | None
+    store: Checkpoints | None
+    events: EventLog | None
     show: Reporter
+    workers: Workers
 
-    def train(self, state: _State) -> History:
+    def train(self, state: State) -> History:
         start, saved_at = state.step, time.perf_counter()
-        take = _compiled(self.model)
+        take = self.workers.stepper(self.model)
         self.show.start(start, self.steps)
         try:
             while state.step < self.steps:
@@ -286,9 +332,9 @@ class _Run:
             self.show.stop()
         return History(rows=state.rows, steps=self.steps, start=start)
 
-    def _step(self, take: Callable[..., Any], state: _State) -> None:
+    def _step(self, take: Callable[..., Any], state: State) -> None:
         before = time.perf_counter()
-        values = _scalars(take(_batch(self.model, self.batch_at(state.step)), step_seed(self.seed, state.step)))
+        values = take(self.batch_at(state.step), step_seed(self.seed, state.step))
         state.step += 1
         for name, value in values.items():
             if not math.isfinite(value) or abs(value) > DIVERGED:
@@ -300,122 +346,19 @@ class _Run:
         state.count += 1
         state.seconds += time.perf_counter() - before
 
-    def _log(self, state: _State) -> None:
+    def _log(self, state: State) -> None:
         means = {name: total / state.count for name, total in state.sums.items()}
         state.rows.append({"step": state.step, "seconds": round(state.seconds, 3), **means})
         state.sums, state.count = {}, 0
         if self.store is not None:
             self.store.write_log(state.rows)
+        if self.events is not None:
+            self.events.add(state.rows[-1])
         self.show.update(state.step, self.steps, means)
 
-    def _save_due(self, state: _State, saved_at: float) -> bool:
+    def _save_due(self, state: State, saved_at: float) -> bool:
         if state.step == self.steps:
             return True
         if self.save_every is not None:
             return state.step % self.save_every == 0
         return time.perf_counter() - saved_at >= SAVE_SECONDS
-
-
-class _Store:
-    """The folder of a run: ``log.csv``, ``checkpoint/run.json`` (what the run is) and ``checkpoint/step_*.npz`` (where it is)."""
-
-    def __init__(self, out: Path, model: Trainable, identity: Mapping[str, Any]) -> None:
-        self.out, self.model = out, model
-        self.folder = out / "checkpoint"
-        self.shapes = {f"v{i:04d}": tuple(int(n) for n in v.shape) for i, v in enumerate(model.variables)}
-        self.run = {"format": FORMAT, **identity, "variables": [list(shape) for shape in self.shapes.values()]}
-
-    def begin(self) -> _State:
-        self._clear(keep=0)
-        save_json(self.folder / "run.json", self.run)
-        return _State()
-
-    def restore(self) -> _State:
-        if not (self.folder / "run.json").exists():
-            return self.begin()
-        found = load_json(self.folder / "run.json")
-        different = sorted(k for k in {*found, *self.run} if found.get(k) != self.run.get(k))
-        if different:
-            raise ModelError(
-                f"resume needs the same run; {self.folder} differs in {', '.join(different)}"
-                f" ({different[0]}: {found.get(different[0])!r} there, {self.run.get(different[0])!r} here)"
-            )
-        self._clear(keep=KEEP)
-        for file in self._files():
-            try:
-                return self._load(file)
-            except ModelError:
-                file.unlink()
-        return _State()
-
-    def save(self, state: _State) -> None:
-        meta = np.frombuffer(_json_bytes(vars(state)), dtype=np.uint8)
-        arrays = {name: v.numpy() for name, v in zip(self.shapes, self.model.variables, strict=True)}
-        save_arrays(self.folder / f"step_{state.step:09d}.npz", {"meta": meta, **arrays})
-        self._clear(keep=KEEP)
-
-    def write_log(self, rows: list[dict[str, float]]) -> None:
-        with atomic_path(self.out / "log.csv") as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-
-    def _load(self, file: Path) -> _State:
-        import json
-
-        arrays = load_arrays(file)
-        shapes = {name: a.shape for name, a in arrays.items() if name != "meta"}
-        if "meta" not in arrays or shapes != self.shapes:
-            raise ModelError(f"checkpoint must hold the variables of this model; received {file}")
-        state = _State(**json.loads(arrays["meta"].tobytes().decode("utf-8")))
-        for name, variable in zip(self.shapes, self.model.variables, strict=True):
-            variable.assign(arrays[name])
-        return state
-
-    def _files(self) -> list[Path]:
-        return sorted(self.folder.glob("step_*.npz"), reverse=True)
-
-    def _clear(self, *, keep: int) -> None:
-        """Remove all but the newest `keep` checkpoints, and what a kill during a save left behind."""
-        for file in [*self._files()[keep:], *self.folder.glob(".part-*"), *self.out.glob(".part-*.csv")]:
-            file.unlink(missing_ok=True)
-
-
-def _json_bytes(value: Any) -> bytes:
-    import json
-
-    return json.dumps(value).encode("utf-8")
-
-
-_COMPILED: weakref.WeakKeyDictionary[Any, Callable[..., Any]] = weakref.WeakKeyDictionary()
-
-
-def _compiled(model: Trainable) -> Callable[..., Any]:
-    """The model's step as one graph, compiled once for the timing and the training."""
-    if not getattr(model, "compiled", True):
-        return model.train_step
-    tf = tensorflow()
-
-    if model not in _COMPILED:
-        reference = weakref.ref(model)
-
-        def take(batch: Mapping[str, Any], seed: Any) -> Mapping[str, Any]:
-            alive = reference()
-            if alive is None:
-                raise ModelError("the model of this training step is gone")
-            return alive.train_step(batch, seed)
-
-        _COMPILED[model] = tf.function(take)
-    return _COMPILED[model]
-
-
-def _batch(model: Trainable, batch: Mapping[str, np.ndarray]) -> Mapping[str, Any]:
-    if not getattr(model, "compiled", True):
-        return batch
-    tf = tensorflow()
-
-    return {name: tf.convert_to_tensor(array) for name, array in batch.items()}
-
-
-def _scalars(metrics: Mapping[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in metrics.items()}
