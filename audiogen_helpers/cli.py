@@ -91,14 +91,20 @@ def train(
     minutes: OptionalMinutes = None,
     seed: Seed = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that OUT holds.")] = False,
+    devices: Annotated[Optional[int], typer.Option(help="Devices that share each batch; default all graphics cards.")] = None,  # noqa: UP045
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also log to OUT/tensorboard.")] = False,
     setting: Settings = None,
 ) -> None:
-    """Train MODEL on data, into the folder OUT."""
+    """Train MODEL on data, into the folder OUT. With TF_CONFIG set, the machines it names share the run."""
     from audiogen_helpers import workflow
 
     settings = workflow.parse_settings(workflow.MODELS, model, setting or [])
-    workflow.train(model, data=data, out=out, steps=steps, minutes=minutes, seed=seed, resume=resume, **settings)
-    typer.echo(f"The model is in {out}. Next: audiogen sample {out} -n 10 -o samples")
+    run: dict[str, Any] = {"steps": steps, "minutes": minutes, "seed": seed, "resume": resume}
+    workflow.train(model, data=data, out=out, devices=devices, tensorboard=tensorboard, **run, **settings)
+    if (out / "weights.npz").is_file():
+        typer.echo(f"The model is in {out}. Next: audiogen sample {out} -n 10 -o samples")
+    else:
+        typer.echo("This worker has done its part; the first of them wrote the model.")
 
 
 @app.command()

@@ -12,6 +12,8 @@ from audiogen_helpers.errors import DependencyError
 
 __all__ = ["tensorflow"]
 
+_STARTED: list[bool] = []  # holds something once the runtime runs
+
 
 def tensorflow(*, start: bool = True) -> Any:
     """The module ``tensorflow`` (Keras 3 inside), imported on the first call: about 3 s.
@@ -35,7 +37,7 @@ def tensorflow(*, start: bool = True) -> Any:
     >>> int(tf.reduce_sum(tf.constant([1, 2])))
     3
     """
-    if "tensorflow" in sys.modules:
+    if "tensorflow" in sys.modules and (_STARTED or not start):
         return sys.modules["tensorflow"]
     with _quiet_stderr():
         try:
@@ -43,6 +45,7 @@ def tensorflow(*, start: bool = True) -> Any:
 
             if start:
                 tf.constant(0.0)  # starts the runtime, and with it the last of the messages
+                _STARTED.append(True)
         except ImportError as error:
             reason = " ".join(str(error).split())[:200]
             raise DependencyError(f"models need TensorFlow 2.18 or later (pip install tensorflow); its import failed: {reason}") from error

@@ -17,7 +17,7 @@ import numpy as np
 
 from audiogen_helpers._validation import check_integer, show
 from audiogen_helpers.deep.backend import tensorflow
-from audiogen_helpers.errors import ModelError, ParameterError
+from audiogen_helpers.errors import AudioGenError, ModelError, ParameterError
 
 __all__ = ["Workers", "add_to", "average", "find_strategy", "is_chief", "normal", "replicas", "scope", "uniform"]
 
@@ -254,6 +254,23 @@ class Workers:
         if self.chief:
             words = np.frombuffer(data.ljust(4 * len(words), b"\0"), dtype=np.int32)
         return self._agreed(words).tobytes()[:length] if length else b""
+
+    def lead(self, decide: Callable[[], Any]) -> Any:
+        """What the chief decides, as JSON values, for all; where it cannot, all end with an error."""
+        if self.alone:
+            return decide()
+        answer, error = b"", None
+        if self.chief:
+            try:
+                answer = json.dumps([decide()]).encode("utf-8")
+            except AudioGenError as caught:
+                error = caught
+        answer = self.agree(answer)
+        if error is not None:
+            raise error
+        if not answer:
+            raise ModelError("training must be led by the chief, which could not go on: its own message says why")
+        return json.loads(answer)[0]
 
     def agree_on(self, variables: Sequence[Any]) -> None:
         """Give all workers the chief's values, to the bit."""

@@ -61,7 +61,7 @@ MODELS = Registry(
             Parameter(name="learning_rate", default=1e-3, low=1e-8, high=1.0, help="Of both networks."),
             Parameter(name="beta_1", default=0.9, low=0.0, high=0.999, help="Adam's momentum: 0.5 avoids the collapse."),
         ),
-        extra={"labels": False, "makes": "mel"},
+        extra={"labels": False, "makes": "mel", "network": True},
     ),
     Entry(
         name="flow",
@@ -80,7 +80,7 @@ MODELS = Registry(
             ),
             Parameter(name="sample_steps", default=32, unit="steps", low=1, high=10000, help="Sampling: steps from noise to sound."),
         ),
-        extra={"labels": True, "makes": "mel"},
+        extra={"labels": True, "makes": "mel", "network": True},
     ),
 )
 

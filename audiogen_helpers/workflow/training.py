@@ -13,6 +13,7 @@ from typing import Any
 from audiogen_helpers import datasets
 from audiogen_helpers._rng import check_seed
 from audiogen_helpers._validation import check_integer, check_number, show
+from audiogen_helpers.deep import distribution
 from audiogen_helpers.deep.arrays import load_json, save_json
 from audiogen_helpers.deep.progress import ProgressLike
 from audiogen_helpers.deep.trainer import History, fit, plan_steps
@@ -39,6 +40,8 @@ def train(
     progress: ProgressLike = True,
     spec: MelSpec | None = None,
     duration: float | None = None,
+    devices: int | None = None,
+    tensorboard: bool = False,
     **settings: Any,
 ) -> Trained:
     """Train a model on a data set, into a folder.
@@ -68,6 +71,11 @@ def train(
         Features; :func:`audiogen_helpers.workflow.default_spec` of the data set's rate.
     duration : float > 0, optional
         Length of a clip, s; by default what 99 of 100 clips fit into, at most 5 s. Longer clips are cut, shorter ones padded.
+    devices : int >= 1, optional
+        Devices of this machine that share each batch; by default all graphics cards. With ``TF_CONFIG`` set, the machines that it names
+        share the run: each makes this call with the same arguments, and the first of them writes the folder. Networks only.
+    tensorboard : bool
+        Also write the log to ``tensorboard/`` in `out`.
     settings
         Of the model.
 
@@ -86,12 +94,14 @@ def train(
     """
     began, settings = time.perf_counter(), MODELS[model].settings(settings)
     steps, minutes, seed = _budget(steps, minutes, check_seed(seed))
-    folder = _check_folder(Path(out).expanduser(), resume=resume)
-    planned = load_json(folder / "settings.json") if (folder / "settings.json").is_file() else None
+    folder, strategy = Path(out).expanduser(), _strategy(model, devices)
+    workers = distribution.Workers(strategy)
+    planned, known, finished = workers.lead(lambda: _look(folder, resume=resume))
     length = None if planned is None or duration is not None else check_integer(planned.get("length"), name="length", low=1)
     found = material(makes(model), data, spec=spec, duration=duration, length=length)
     names = list(found.label_names) if MODELS[model].extra["labels"] else []
-    training = _begin(model, found, n_labels=len(names), seed=seed, settings=settings)
+    with distribution.scope(strategy):
+        training = _begin(model, found, n_labels=len(names), seed=seed, settings=settings)
     plan = {
         "format": FORMAT,
         "model": model,
@@ -100,8 +110,25 @@ def train(
         "length": found.length,
         "labels": names,
     }
-    run = _Run(folder, plan, found.record, seed, steps, minutes, progress, began)
-    return run.go(training, planned)
+    run = _Run(folder, plan, found.record, seed, steps, minutes, progress if workers.chief else False, began, workers, tensorboard)
+    return run.go(training, planned, known, finished=finished)
+
+
+def _strategy(model: str, devices: int | None) -> Any:
+    """How the run is spread; statistical models learn on one device."""
+    if not MODELS[model].extra.get("network", False):
+        if devices is not None and check_integer(devices, name="devices", low=1) > 1:
+            raise ParameterError(f"devices must be 1 for {model}, which is no network; received {devices}")
+        return None
+    return distribution.find_strategy(devices=devices)
+
+
+def _look(folder: Path, *, resume: bool) -> tuple[dict[str, Any] | None, str | None, bool]:
+    """What is in the folder of a run: its plan, the hash of its data, and whether it has ended; an error if no run may begin there."""
+    _check_folder(folder, resume=resume)
+    if not (folder / "settings.json").is_file():
+        return None, None, False
+    return load_json(folder / "settings.json"), load_json(folder / "data.json").get("content_sha256"), (folder / "weights.npz").is_file()
 
 
 def _begin(model: str, found: Material, *, n_labels: int, seed: int, settings: Mapping[str, Any]) -> Any:
@@ -123,39 +150,55 @@ class _Run:
     minutes: float | None
     progress: ProgressLike
     began: float
+    workers: distribution.Workers
+    tensorboard: bool
 
-    def go(self, training: Any, planned: Mapping[str, Any] | None) -> Trained:
+    def go(self, training: Any, planned: Mapping[str, Any] | None, known: str | None, *, finished: bool) -> Trained:
+        chief = self.workers.chief
         if planned is None:
             steps = self._choose_steps(training)
-            save_json(self.folder / "data.json", self.data)
-            save_json(self.folder / "settings.json", {**self.plan, "steps": steps, "seed": self.seed})
+            if chief:
+                save_json(self.folder / "data.json", self.data)
+                save_json(self.folder / "settings.json", {**self.plan, "steps": steps, "seed": self.seed})
         else:
-            steps = self._same_run(planned)
-        if not (self.folder / "weights.npz").is_file():
-            identity = {"data": self.data["content_sha256"], "model": self.plan["model"]}
-            history = fit(
-                training,
-                training.batch_at,
-                steps=steps,
-                seed=self.seed,
-                out=self.folder,
-                resume=planned is not None,
-                progress=self.progress,
-                identity=identity,
-            )
-            save_json(self.folder / "card.json", self._card(history))
-            write_weights(self.folder, training.finish(), exact=MODELS[self.plan["model"]].extra.get("exact", False))
-        shutil.rmtree(self.folder / "checkpoint", ignore_errors=True)
-        return read(self.folder)
+            steps = self._same_run(planned, known)
+        if not finished:
+            history = self._fit(training, steps, resume=planned is not None)
+            if chief:
+                save_json(self.folder / "card.json", self._card(history))
+                write_weights(self.folder, training.finish(), exact=MODELS[self.plan["model"]].extra.get("exact", False))
+        if chief:
+            shutil.rmtree(self.folder / "checkpoint", ignore_errors=True)
+        self.workers.lead(lambda: None)  # the others may look now
+        return read(self.folder) if chief or finished else self._learned(training)
+
+    def _fit(self, training: Any, steps: int, *, resume: bool) -> History:
+        return fit(
+            training,
+            training.batch_at,
+            steps=steps,
+            seed=self.seed,
+            out=self.folder,
+            resume=resume,
+            progress=self.progress,
+            identity={"data": self.data["content_sha256"], "model": self.plan["model"]},
+            tensorboard=self.tensorboard,
+            strategy=self.workers.strategy,
+        )
+
+    def _learned(self, training: Any) -> Trained:
+        """The model of a worker that writes no folder."""
+        spec, labels = MelSpec.from_dict(self.plan["spec"]), tuple(self.plan["labels"])
+        return Trained(name=self.plan["model"], generator=training.finish(), spec=spec, length=self.plan["length"], labels=labels)
 
     def _choose_steps(self, training: Any) -> int:
         if self.steps is not None:
             return self.steps
         minutes = MINUTES if self.minutes is None else self.minutes
-        spent = (time.perf_counter() - self.began) / 60.0
+        spent = self.workers.lead(lambda: (time.perf_counter() - self.began) / 60.0)
         if spent >= minutes:
             raise ParameterError(f"minutes must leave time to train after {60.0 * spent:.0f} s of preparing the data; received {minutes:g}")
-        steps = plan_steps(training, training.batch_at, minutes=minutes - spent, seed=self.seed)
+        steps = plan_steps(training, training.batch_at, minutes=minutes - spent, seed=self.seed, strategy=self.workers.strategy)
         enough = getattr(training, "max_steps", steps)
         if self.progress is True:
             last = f"; {enough} are enough for this model" if steps > enough else ""
@@ -163,11 +206,10 @@ class _Run:
         steps = min(steps, enough)
         return steps
 
-    def _same_run(self, planned: Mapping[str, Any]) -> int:
+    def _same_run(self, planned: Mapping[str, Any], known: str | None) -> int:
         """The planned number of steps; an error where this call asks for another run than the one in the folder."""
         steps = check_integer(planned.get("steps"), name="steps", low=1)
         wanted = {**self.plan, "seed": self.seed, "steps": steps if self.steps is None else self.steps}
-        known = load_json(self.folder / "data.json").get("content_sha256")
         pairs = {"data": (known, self.data["content_sha256"]), **{name: (planned.get(name), value) for name, value in wanted.items()}}
         for name, (there, here) in pairs.items():
             if there == here:
