@@ -1,5 +1,6 @@
 """From clips to clips: training into a folder, loading it, sampling it, and everything that can be wrong with any of them."""
 
+import importlib
 import json
 import os
 import shutil
@@ -8,12 +9,14 @@ import numpy as np
 import pytest
 
 from audiogen_helpers import audio, datasets, workflow
+from audiogen_helpers.deep.streaming import Rows
 from audiogen_helpers.errors import AudioGenError, DataError, ModelError, ParameterError
 from audiogen_helpers.spectral import MelSpec
-from audiogen_helpers.workflow.features import default_length, features
+from audiogen_helpers.workflow.features import default_length, features, streamed_features
 from audiogen_helpers.workflow.trained import spread
 
 SR = 8000
+FEATURES = importlib.import_module("audiogen_helpers.workflow.features")  # the package has a function of that name
 SMALL = {"components": 8, "width": 16, "blocks": 1, "batch_size": 8}
 RUN = {"steps": 4, "seed": 0, "progress": False, **SMALL}
 
@@ -103,6 +106,26 @@ def test_a_clip_with_nan_is_named(tmp_path):
     with pytest.raises(DataError, match=r"broken\.wav"):
         workflow.train("flow", data=tmp_path, out=tmp_path.parent / "out", **RUN)
     assert not (tmp_path.parent / "out").exists()
+
+
+def test_spectrograms_of_a_large_set_lie_on_disk_once_and_train_the_same_model(clips, tmp_path, monkeypatch):
+    monkeypatch.setenv("AUDIOGEN_DATA_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(FEATURES, "IN_MEMORY", 1000)
+    data = datasets.load(clips)
+    rows, labels, length = streamed_features(data)
+    X, same_labels, same_length = features(data)
+    assert isinstance(rows, Rows)
+    assert np.array_equal(rows[:], X)
+    assert (length, labels.tolist()) == (same_length, same_labels.tolist())
+    shards = sorted((tmp_path / "home").rglob("*.npy"))
+    before = [p.stat().st_mtime_ns for p in shards]
+    assert np.array_equal(streamed_features(data.subset(range(len(data) - 1, -1, -1)))[0][:], X[::-1])  # another order, another cache
+    workflow.train("flow", data=clips, out=tmp_path / "streamed", **RUN)
+    assert [p.stat().st_mtime_ns for p in shards] == before
+    monkeypatch.setattr(FEATURES, "IN_MEMORY", 2**40)
+    workflow.train("flow", data=clips, out=tmp_path / "held", **RUN)
+    one, other = (np.load(tmp_path / name / "weights.npz") for name in ("streamed", "held"))
+    assert all(np.allclose(one[k].astype(float), other[k].astype(float), rtol=2e-3, atol=1e-4) for k in one)
 
 
 # --- training into a folder

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 
 import numpy as np
 
 from audiogen_helpers import audio, spectral, units
+from audiogen_helpers._files import data_home
 from audiogen_helpers._validation import check_integer, check_number, check_sr
 from audiogen_helpers.datasets import Dataset
+from audiogen_helpers.deep.streaming import Rows, cached_rows
 from audiogen_helpers.errors import DataError, ParameterError
 
-__all__ = ["check_finite", "clip_length", "default_length", "default_spec", "features"]
+__all__ = ["check_finite", "clip_length", "default_length", "default_spec", "features", "streamed_features"]
 
 FRAME_SECONDS = 0.064
 LONGEST = 5.0
 CHUNK = 256
+IN_MEMORY = 512 * 2**20  # bytes of spectrograms
+VERSION = 1  # of what is computed here: another number, and caches are made anew
 
 
 def default_spec(sr: int, *, n_mels: int | None = None) -> spectral.MelSpec:
@@ -119,11 +124,46 @@ def features(
     """
     spec = default_spec(dataset.sr) if spec is None else spec
     length = clip_length(dataset, spec, duration)
-    X = np.empty((len(dataset), spec.n_mels, 1 + length // spec.hop_length), dtype=np.float32)
-    for start in range(0, len(dataset), CHUNK):
-        part = range(start, min(start + CHUNK, len(dataset)))
-        Y, _ = dataset.subset(part).arrays(length=length)
-        check_finite(Y, dataset, start=start)
+    return _spectrograms(dataset, spec, length, range(len(dataset))), _label_indices(dataset), length
+
+
+def streamed_features(
+    dataset: Dataset, *, spec: spectral.MelSpec | None = None, duration: float | None = None
+) -> tuple[np.ndarray | Rows, np.ndarray, int]:
+    """As :func:`features`; of a large data set the spectrograms are computed once, kept on disk, and read a batch at a time.
+
+    Up to half a gigabyte of spectrograms stays in memory. More goes to ``features/`` in the data home, in a folder whose name follows from
+    the clips, their order and the settings.
+
+    Returns
+    -------
+    X : np.ndarray or Rows [shape=(n, n_mels, frames)], float32, -1 to 1
+    label_indices, length
+        As of :func:`features`.
+    """
+    spec = default_spec(dataset.sr) if spec is None else spec
+    length = clip_length(dataset, spec, duration)
+    shape = (spec.n_mels, 1 + length // spec.hop_length)
+    if 4 * len(dataset) * shape[0] * shape[1] <= IN_MEMORY:
+        return _spectrograms(dataset, spec, length, range(len(dataset))), _label_indices(dataset), length
+    order = hashlib.sha256("\n".join(dataset.names).encode("utf-8")).hexdigest()
+    key = {"what": "log-mel", "version": VERSION, "spec": spec.to_dict(), "length": length}
+    key |= {"content": dataset.content_hash(), "order": order}
+    rows = cached_rows(
+        data_home() / "features", lambda part: _spectrograms(dataset, spec, length, part), n=len(dataset), shape=shape, key=key
+    )
+    return rows, _label_indices(dataset), length
+
+
+def _spectrograms(dataset: Dataset, spec: spectral.MelSpec, length: int, part: range) -> np.ndarray:
+    X = np.empty((len(part), spec.n_mels, 1 + length // spec.hop_length), dtype=np.float32)
+    for start in range(0, len(part), CHUNK):
+        some = part[start : start + CHUNK]
+        Y, _ = dataset.subset(some).arrays(length=length)
+        check_finite(Y, dataset, start=some.start)
         X[start : start + len(Y)] = spectral.scale(spectral.log_mel(Y, spec), spec)
-    labels = dataset.label_indices if dataset.label_names else np.full(len(dataset), -1, dtype=np.int64)
-    return X, labels, length
+    return X
+
+
+def _label_indices(dataset: Dataset) -> np.ndarray:
+    return dataset.label_indices if dataset.label_names else np.full(len(dataset), -1, dtype=np.int64)

@@ -12,7 +12,7 @@ import numpy as np
 from audiogen_helpers import datasets
 from audiogen_helpers.errors import DataError, ParameterError
 from audiogen_helpers.spectral import MelSpec
-from audiogen_helpers.workflow.features import check_finite, clip_length, default_spec, features
+from audiogen_helpers.workflow.features import check_finite, clip_length, default_spec, features, streamed_features
 from audiogen_helpers.workflow.tunes import NOTES_SR, tune_length
 
 __all__ = ["Material", "material"]
@@ -24,7 +24,7 @@ class Material:
 
     Attributes
     ----------
-    inputs : np.ndarray or list of np.ndarray
+    inputs : np.ndarray, Rows or list of np.ndarray
         Log-mel spectrograms (n, n_mels, frames), waveforms (n, length), or tunes, each (notes, 3): MIDI number,
         sixteenths, and 1 where a phrase ends.
     labels : np.ndarray [shape=(n,), int64]
@@ -54,6 +54,7 @@ def material(
     spec: MelSpec | None,
     duration: float | None,
     length: int | None = None,
+    stream: bool = False,
 ) -> Material:
     """Read a data set as a model of this kind learns from it: the training side of the split, or all of a set that is handed over.
 
@@ -65,6 +66,8 @@ def material(
         As for :func:`audiogen_helpers.workflow.train`.
     length : int, optional
         Samples of a clip, where a run that goes on has fixed it.
+    stream : bool
+        Whether the model takes spectrograms that lie on disk (:func:`~audiogen_helpers.workflow.features.streamed_features`).
 
     Raises
     ------
@@ -79,10 +82,10 @@ def material(
     >>> found.inputs.shape, found.label_names
     ((100, 4000), ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9'))
     """
-    return _notes(data, spec, duration) if kind == "notes" else _clips(kind, data, spec, duration, length)
+    return _notes(data, spec, duration) if kind == "notes" else _clips(kind, data, spec, duration, length, stream)
 
 
-def _clips(kind: str, data: Any, spec: MelSpec | None, duration: float | None, length: int | None) -> Material:
+def _clips(kind: str, data: Any, spec: MelSpec | None, duration: float | None, length: int | None, stream: bool) -> Material:
     clips = datasets.load(data)
     if not isinstance(data, datasets.Dataset):
         clips = _training_side(clips)
@@ -94,8 +97,9 @@ def _clips(kind: str, data: Any, spec: MelSpec | None, duration: float | None, l
     if length is not None:
         duration = length / spec.sr
     length = clip_length(clips, spec, duration)
+    inputs: Any
     if kind == "mel":
-        inputs, labels, _ = features(clips, spec=spec, duration=length / spec.sr)
+        inputs, labels, _ = (streamed_features if stream else features)(clips, spec=spec, duration=length / spec.sr)
     else:
         inputs, _ = clips.arrays(length=length)
         check_finite(inputs, clips)

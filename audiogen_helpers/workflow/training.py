@@ -98,7 +98,8 @@ def train(
     workers = distribution.Workers(strategy)
     planned, known, finished = workers.lead(lambda: _look(folder, resume=resume))
     length = None if planned is None or duration is not None else check_integer(planned.get("length"), name="length", low=1)
-    found = material(makes(model), data, spec=spec, duration=duration, length=length)
+    network = MODELS[model].extra.get("network", False)
+    found = material(makes(model), data, spec=spec, duration=duration, length=length, stream=network)
     names = list(found.label_names) if MODELS[model].extra["labels"] else []
     with distribution.scope(strategy):
         training = _begin(model, found, n_labels=len(names), seed=seed, settings=settings)
