@@ -43,7 +43,7 @@ def test_version_and_help(capsys):
     assert capsys.readouterr().out.strip() == f"audiogen {__version__}"
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    assert all(verb in text for verb in ("data", "train", "sample", "invert", "evaluate", "models", "synth", "transform"))
+    assert all(verb in text for verb in ("data", "train", "sample", "invert", "evaluate", "models", "synth", "texture", "transform"))
 
 
 def test_data_list_and_info(capsys):
@@ -143,6 +143,22 @@ def test_transform_changes_a_file_and_says_when_it_turned_it_down(tmp_path, caps
     assert np.abs(audio.read(tmp_path / "eq.wav")[0]).max() == pytest.approx(1.0, abs=1e-3)
 
 
+def test_texture_makes_more_of_a_sound_the_same_from_the_same_seed(tmp_path, capsys):
+    source = tmp_path / "rain.wav"
+    assert main(["synth", "rain", "--sr", "8000", "--duration", "1.5", "-o", str(source)]) == 0
+    command = ["texture", str(source), "--duration", "2.5", "--n-iter", "8"]
+    for name in ("a.wav", "b.wav"):
+        assert main([*command, "-o", str(tmp_path / name)]) == 0
+    assert "correlation 0." in capsys.readouterr().out
+    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
+    y, sr = audio.read(tmp_path / "a.wav")
+    rain, _ = audio.read(source)
+    assert len(y) / sr == 2.5
+    assert abs(20 * np.log10(y.std() / rain.std())) < 1.0
+    assert main([*command, "-o", str(tmp_path / "a.wav")]) == 2  # not without --force
+    assert "a.wav" in capsys.readouterr().err
+
+
 def test_transform_takes_a_second_sound_at_any_rate(tmp_path):
     rng = np.random.default_rng(0)
     source = audio.write(tmp_path / "in.wav", 0.1 * rng.standard_normal(SR), sr=SR)
@@ -167,6 +183,10 @@ MISTAKES = {
     "synth a word for a number": ["synth", "sine", "--set", "f0=high", "-o", "{tmp}/o.wav"],
     "synth to a text": ["synth", "sine", "-o", "{tmp}/o.txt"],
     "synth at no rate": ["synth", "sine", "--sr", "0", "-o", "{tmp}/o.wav"],
+    "a texture of no length": ["texture", "{clips}/low/0.wav", "--duration", "0", "-o", "{tmp}/o.wav"],
+    "a texture of a folder": ["texture", "{clips}", "-o", "{tmp}/o.wav"],
+    "tunes where clips are needed": ["train", "flow", "--data", "chorales", "--out", "{tmp}/o"],
+    "clips where tunes are needed": ["train", "melody", "--data", "digits", "--out", "{tmp}/o"],
     "transform nothing": ["transform", "spectral-gate", "-o", "{tmp}/o.wav"],
     "transform a folder": ["transform", "spectral-gate", "{clips}", "-o", "{tmp}/o.wav"],
     "transform by nothing known": ["transform", "polish", "{clips}/low/0.wav", "-o", "{tmp}/o.wav"],
