@@ -1,4 +1,4 @@
-"""Conversions between the units of sound: seconds and samples, decibels and gains, hertz, MIDI numbers, mels and cents.
+"""Conversions between the units of sound: seconds and samples, decibels and gains, hertz, MIDI numbers, mels, ERBs, cents.
 
 Each conversion of the book lives here and nowhere else.
 """
@@ -13,7 +13,9 @@ from audiogen_helpers._validation import check_array, check_integer, check_numbe
 __all__ = [
     "cents",
     "db_to_gain",
+    "erb_to_hz",
     "gain_to_db",
+    "hz_to_erb",
     "hz_to_mel",
     "hz_to_midi",
     "mel_to_hz",
@@ -28,6 +30,8 @@ _MEL_HZ_PER_STEP = 200.0 / 3.0
 _MEL_BREAK_HZ = 1000.0
 _MEL_BREAK = _MEL_BREAK_HZ / _MEL_HZ_PER_STEP
 _MEL_LOG_STEP = np.log(6.4) / 27.0
+_ERB_STEPS = 21.4
+_ERB_PER_HZ = 0.00437
 
 
 def n_samples(duration: float, *, sr: int) -> int:
@@ -194,6 +198,34 @@ def mel_to_hz(mel: ArrayLike) -> np.ndarray | float:
     mel = check_array(mel, name="mel", low=0.0)
     above = _MEL_BREAK_HZ * np.exp(_MEL_LOG_STEP * np.maximum(mel - _MEL_BREAK, 0.0))
     return _scalar(np.where(mel < _MEL_BREAK, mel * _MEL_HZ_PER_STEP, above))
+
+
+def hz_to_erb(f: ArrayLike) -> np.ndarray | float:
+    """Number of equivalent rectangular bandwidths below a frequency in Hz: the scale on which the filters of the ear are evenly spaced.
+
+    References
+    ----------
+    B. R. Glasberg and B. C. J. Moore (1990), Derivation of auditory filter shapes from notched-noise data, Hearing Research 47, 103-138.
+
+    Examples
+    --------
+    >>> round(hz_to_erb(1000.0), 2)
+    15.62
+    """
+    f = check_array(f, name="f", low=0.0).astype(np.float64)
+    return _scalar(_ERB_STEPS * np.log10(1.0 + _ERB_PER_HZ * f))
+
+
+def erb_to_hz(e: ArrayLike) -> np.ndarray | float:
+    """The frequency in Hz that has `e` equivalent rectangular bandwidths (0 to 100) below it. The inverse of :func:`hz_to_erb`.
+
+    Examples
+    --------
+    >>> round(erb_to_hz(hz_to_erb(440.0)), 6)
+    440.0
+    """
+    e = check_array(e, name="e", low=0.0, high=100.0).astype(np.float64)
+    return _scalar((10.0 ** (e / _ERB_STEPS) - 1.0) / _ERB_PER_HZ)
 
 
 def _scalar(values: np.ndarray) -> np.ndarray | float:

@@ -33,6 +33,7 @@ from pystoi import stoi
 
 from audiogen_helpers import audio
 from audiogen_helpers._files import corpora_dir
+from audiogen_helpers.evaluation import si_sdr
 from audiogen_helpers.transform import spectral_gate
 from audiogen_helpers.transform.noise_tracking import denoise
 
@@ -92,15 +93,8 @@ def looped(y: np.ndarray, *, length: int, fade: int) -> np.ndarray:
     return out[:length]
 
 
-def si_sdr_db(clean: np.ndarray, y: np.ndarray) -> float:
-    """Scale-invariant ratio of signal to distortion, dB."""
-    clean, y = clean - clean.mean(), y - y.mean()
-    target = clean * (clean @ y) / (clean @ clean)
-    return float(10.0 * np.log10(np.sum(target**2) / np.sum((y - target) ** 2)))
-
-
 def scores(clean: np.ndarray, y: np.ndarray, sr: int) -> np.ndarray:
-    return np.array([si_sdr_db(clean, y), 100.0 * stoi(clean, y, sr)])
+    return np.array([si_sdr(y - y.mean(), clean - clean.mean(), sr=sr), 100.0 * stoi(clean, y, sr)])
 
 
 def measure(reader: str, *, seeds: int, corpora: Path, spent: dict[str, float]) -> dict[tuple[str, float], dict[str, list[np.ndarray]]]:

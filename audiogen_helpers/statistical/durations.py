@@ -12,6 +12,7 @@ Chapter: chapters/methods/hidden_markov.ipynb
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -29,22 +30,22 @@ LARGEST = 1e5  # of shape and decay: what data without any spread drive them to
 MAX_FRAMES = 100_000
 
 
-class Durations:
+class Durations(ABC):
     """What both kinds of distribution can do. Column ``d - 1`` of their tables belongs to a duration of `d` frames."""
 
     @property
+    @abstractmethod
     def log_probabilities(self) -> np.ndarray:
         """Natural logarithms, shape (k, longest)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reestimate(self, counts: np.ndarray, *, smoothing: float = 0.01) -> Durations:
         """The most likely distributions of the same kind for `counts` (k, longest) of durations."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def n_parameters(self) -> int:
         """Free numbers."""
-        raise NotImplementedError
 
     @cached_property
     def probabilities(self) -> np.ndarray:

@@ -14,69 +14,15 @@ import numpy as np
 
 from audiogen_helpers._validation import check_array, check_audio, check_integer, check_sr
 from audiogen_helpers.errors import ParameterError
+from audiogen_helpers.units import erb_to_hz, hz_to_erb
 
-__all__ = ["COMPRESSION", "Bank", "centres", "erb_to_hz", "gains", "hz_to_erb", "join", "split"]
+__all__ = ["COMPRESSION", "Bank", "centres", "gains", "join", "split"]
 
 LOWEST = 50.0  # centre of the first band, Hz; it passes everything below
 COMPRESSION = 0.3  # exponent of the envelope: roughly how loudness grows
 _FLOOR = 1e-10  # power added to an envelope of a sound of power 1: 100 dB down
 _NOTHING = 1e-12  # added to the mean power of a band before it divides
 _FASTEST = 200.0  # change of an envelope that is kept, Hz
-
-
-def hz_to_erb(f: np.ndarray) -> np.ndarray:
-    """Number of equivalent rectangular bandwidths below a frequency.
-
-    Parameters
-    ----------
-    f : array_like >= 0
-        Frequency, Hz.
-
-    Returns
-    -------
-    e : np.ndarray or float [same shape]
-
-    Raises
-    ------
-    ParameterError
-        If `f` is negative or not finite.
-
-    References
-    ----------
-    B. R. Glasberg and B. C. J. Moore (1990), Derivation of auditory filter shapes from notched-noise data, Hearing Research 47, 103-138.
-
-    Examples
-    --------
-    >>> float(hz_to_erb(1000.0).round(2))
-    15.62
-    """
-    return 21.4 * np.log10(1.0 + 0.00437 * check_array(f, name="f", low=0.0).astype(np.float64))
-
-
-def erb_to_hz(e: np.ndarray) -> np.ndarray:
-    """The frequency that has `e` equivalent rectangular bandwidths below it: the inverse of :func:`hz_to_erb`.
-
-    Parameters
-    ----------
-    e : array_like in [0, 100]
-        Number of bandwidths.
-
-    Returns
-    -------
-    f : np.ndarray or float [same shape]
-        Hz.
-
-    Raises
-    ------
-    ParameterError
-        If `e` is out of range.
-
-    Examples
-    --------
-    >>> float(erb_to_hz(hz_to_erb(440.0)).round(6))
-    440.0
-    """
-    return (10.0 ** (check_array(e, name="e", low=0.0, high=100.0).astype(np.float64) / 21.4) - 1.0) / 0.00437
 
 
 def centres(*, sr: int, n_bands: int) -> np.ndarray:
@@ -106,8 +52,8 @@ def centres(*, sr: int, n_bands: int) -> np.ndarray:
     """
     sr = _check_sr(sr)
     n_bands = check_integer(n_bands, name="n_bands", low=2, high=200)
-    low, high = hz_to_erb(np.array([LOWEST, sr / 2]))
-    f = erb_to_hz(np.linspace(low, high, n_bands))
+    low, high = np.asarray(hz_to_erb(np.array([LOWEST, sr / 2])))
+    f = np.asarray(erb_to_hz(np.linspace(low, high, n_bands)))
     f[-1] = sr / 2  # rounding must not put it beyond
     return f
 
@@ -146,9 +92,11 @@ def gains(f: np.ndarray, *, sr: int, n_bands: int) -> np.ndarray:
     >>> bool(np.allclose(np.square(H).sum(axis=0), 1.0))
     True
     """
-    e = hz_to_erb(centres(sr=sr, n_bands=n_bands))
+    e = np.asarray(hz_to_erb(centres(sr=sr, n_bands=n_bands)))
     f = check_array(f, name="f", ndim=1, low=0.0, high=sr / 2)
-    at = np.clip((hz_to_erb(f) - e[0]) / (e[1] - e[0]), 0.0, n_bands - 1.0)  # in bands; below the first centre all is the first band
+    at = np.clip(
+        (np.asarray(hz_to_erb(f)) - e[0]) / (e[1] - e[0]), 0.0, n_bands - 1.0
+    )  # in bands; below the first centre all is the first band
     return np.cos(0.5 * np.pi * np.minimum(np.abs(at - np.arange(n_bands)[:, None]), 1.0))
 
 
