@@ -14,6 +14,7 @@ from audiogen_helpers._rng import RNGLike, generator
 from audiogen_helpers._validation import check_integer, check_number
 from audiogen_helpers.spectral.magnitudes import blocks, check_spectrum, correction, fit_magnitudes, peak_to_one
 from audiogen_helpers.spectral.mel import db_to_mel
+from audiogen_helpers.spectral.phases import put_together, turns_by_centre, turns_by_slope, with_phases
 from audiogen_helpers.spectral.settings import MelSpec, check_spec
 from audiogen_helpers.spectral.transforms import RoundTrip, check_length, frames_to_signal
 
@@ -21,6 +22,10 @@ __all__ = ["griffin_lim", "log_mel_to_audio", "mel_to_audio"]
 
 _MOMENTUM = 0.99
 _N_CORRECTIONS_FIRST = 3  # before Griffin-Lim, which goes on correcting
+_N_CORRECTIONS_AGAIN = 2  # of the magnitudes of the partials
+_N_BEFORE_PARTIALS = 2  # iterations; the partials need a pitch to follow
+_LOW_HZ, _LOW_WIDTH = 1500.0, 400.0  # end of the part whose partials mel bands tell apart, and the width of the way out of it
+_OWN = 0.03  # share of its own phases that the high part keeps
 
 # From magnitudes (clips, frames, bins) to the factors that bring them nearer to those wanted.
 Refit = Callable[[np.ndarray], np.ndarray]
@@ -38,7 +43,7 @@ def griffin_lim(
     """A waveform whose magnitudes are near `S`, by the fast method of Griffin and Lim.
 
     Each iteration makes a waveform of the magnitudes and the present phases, transforms it back and keeps the phases.
-    The phases start from a random one per bin that turns at the frequency of the spectrum around the bin.
+    They start from what the magnitudes tell of them (:func:`audiogen_helpers.spectral.phases.pghi`).
 
     Parameters
     ----------
@@ -68,6 +73,7 @@ def griffin_lim(
     ----------
     D. Griffin and J. Lim (1984), IEEE Trans. Acoust. Speech Signal Process. 32(2), 236-243.
     N. Perraudin, P. Balazs and P. Sondergaard (2013), A fast Griffin-Lim algorithm, IEEE WASPAA.
+    Z. Prusa, P. Balazs and P. Sondergaard (2017), IEEE/ACM Trans. Audio Speech Lang. Process. 25(5), 1154-1164 (the start).
 
     Examples
     --------
@@ -87,9 +93,11 @@ def griffin_lim(
 def mel_to_audio(M: np.ndarray, spec: MelSpec, *, n_iter: int = 32, rng: RNGLike = None, length: int | None = None) -> np.ndarray:
     """A waveform whose mel spectrum is near `M`.
 
-    :func:`mel_to_magnitude`, then :func:`griffin_lim`, with one difference: the magnitudes are not fixed, because `M`
-    does not fix them. Every second iteration takes those of its own waveform, corrected by what their mel spectrum lacks.
-    So the waveform is free to find, among all magnitudes that fit, some that a sound can have.
+    :func:`mel_to_magnitude`, then :func:`griffin_lim`, with three differences, all because `M` does not fix the magnitudes.
+    Every second iteration takes those of its own waveform, corrected by what their mel spectrum lacks: the waveform is free to
+    find, among all magnitudes that fit, some that a sound can have. The phases start from frequencies that are centres of energy,
+    because the peaks of a mel spectrum are too wide for slopes. After two iterations the bands above 1.5 kHz, too wide to show
+    the partials of a voice, are given those that the low part of the sound has when its negative half is cut off.
 
     Parameters
     ----------
@@ -118,6 +126,7 @@ def mel_to_audio(M: np.ndarray, spec: MelSpec, *, n_iter: int = 32, rng: RNGLike
     ----------
     Y. Masuyama, N. Ueno and N. Ono (2025), Mel-spectrogram inversion via alternating direction method of
     multipliers, arXiv:2501.05557 (the same freedom, another algorithm).
+    J. Makhoul and M. Berouti (1979), High-frequency regeneration in speech coding systems, IEEE ICASSP, 428-431 (the partials).
 
     Examples
     --------
@@ -176,40 +185,48 @@ def _invert(X: np.ndarray, spec: MelSpec, *, is_mel: bool, n_iter: int, momentum
     y = np.empty((len(clips), length), dtype=X.dtype)
     for part in parts:
         wanted, peak = peak_to_one(clips[part])
-        refit, S = None, wanted
         if is_mel:
-            refit = partial(correction, wanted=wanted, spec=spec)
-            S, peak = fit_magnitudes(wanted, spec, _N_CORRECTIONS_FIRST), peak ** (1.0 / spec.power)
-        D = _griffin_lim(S, _start_phases(S, spec, offsets), round_trip, n_iter, momentum, refit)
+            D, peak = _from_mel(wanted, spec, offsets, round_trip, n_iter, momentum), peak ** (1.0 / spec.power)
+        else:
+            phases = put_together(wanted, turns_by_slope(wanted, spec), spec, offsets)
+            D = _griffin_lim(wanted, with_phases(wanted, phases), round_trip, n_iter, momentum, None)
         y[part] = frames_to_signal(D, spec, length) * peak[:, 0]
     return y.reshape(*X.shape[:-2], length)
 
 
-def _start_phases(S: np.ndarray, spec: MelSpec, offsets: np.ndarray) -> np.ndarray:
-    """Magnitudes with phases: each bin starts at its offset and turns at the frequency of the sound around it.
-
-    That frequency is the centre of energy of five bins: the bins beside a peak turn with the peak, as they do in the
-    transform of a steady tone.
-    """
-    n_bins = S.shape[-1]
-    around = np.pad(S * S, ((0, 0), (0, 0), (2, 2)))
-    energy, moment = np.full_like(S, np.finfo(S.dtype).tiny), np.zeros_like(S)
-    for away in range(-2, 3):
-        near = around[..., 2 + away : 2 + away + n_bins]
-        energy += near
-        moment += away * near
-    turns = np.divide(moment, energy, out=moment)  # of each bin from one frame to the next
-    turns += np.arange(n_bins, dtype=S.dtype)
-    turns *= spec.hop_length / spec.n_fft
-    turns -= np.floor(turns)  # so that the sum over many frames stays exact
-    angle = np.cumsum(turns, axis=1)
-    angle += offsets.astype(S.dtype)
-    angle -= np.floor(angle)
-    angle *= 2.0 * np.pi
-    D = np.empty(S.shape, dtype=np.result_type(S.dtype, np.complex64))
-    D.real, D.imag = np.cos(angle), np.sin(angle)
-    D *= S
+def _from_mel(wanted: np.ndarray, spec: MelSpec, offsets: np.ndarray, round_trip: RoundTrip, n_iter: int, momentum: float) -> np.ndarray:
+    """Spectrum ``(clips, frames, bins)`` of mel values ``(clips, frames, bands)``."""
+    refit = partial(correction, wanted=wanted, spec=spec)
+    S = fit_magnitudes(wanted, spec, _N_CORRECTIONS_FIRST)
+    D = with_phases(S, put_together(S, turns_by_centre(S, spec), spec, offsets))
+    first = min(n_iter, _N_BEFORE_PARTIALS)
+    D = _griffin_lim(S, D, round_trip, first, momentum, refit)
+    if n_iter > first:
+        D = _with_partials(D, wanted, spec, round_trip)
+        D = _griffin_lim(np.abs(D), D, round_trip, n_iter - first, momentum, refit)
     return D
+
+
+def _with_partials(D: np.ndarray, wanted: np.ndarray, spec: MelSpec, round_trip: RoundTrip) -> np.ndarray:
+    """The spectrum with the partials that its high bands lack.
+
+    A mel spectrum shows the partials of a voice up to 1 or 2 kHz; its higher bands are wider than the distance between them.
+    The low part of the sound, with its negative half cut off, has partials everywhere: at multiples of the pitch if there is
+    one, noise if there is none. The high part takes its phases and fine structure, and keeps its own mel values.
+    """
+    f = np.arange(spec.n_bins) * (spec.sr / spec.n_fft)
+    low = np.clip((_LOW_HZ - f) / _LOW_WIDTH + 0.5, 0.0, 1.0).astype(wanted.dtype)
+    if low[-1] == 1.0:
+        return D
+    rich = round_trip(D * low, lowest=0.0)
+    rich += wanted.dtype.type(_OWN) * D  # for frames without a low part
+    size = np.abs(rich)
+    size += wanted.dtype.type(1e-4) * size.max(axis=2, keepdims=True) + wanted.dtype.type(1e-6)
+    rich /= size
+    rich *= fit_magnitudes(wanted, spec, _N_CORRECTIONS_AGAIN, like=size)
+    rich -= D
+    rich *= 1.0 - low
+    return D + rich
 
 
 def _griffin_lim(S: np.ndarray, D: np.ndarray, round_trip: RoundTrip, n_iter: int, momentum: float, refit: Refit | None) -> np.ndarray:
@@ -222,7 +239,7 @@ def _griffin_lim(S: np.ndarray, D: np.ndarray, round_trip: RoundTrip, n_iter: in
         D *= back
         D += now  # ... divided by 1 + momentum, which matters to refit only
         np.abs(D, out=size)
-        if refit is not None and i % 2:  # the other half of the iterations lets the phases follow
+        if refit is not None and i % 2 == 0:  # the other half of the iterations lets the phases follow
             S = size * full
             S *= refit(S)
         size += small

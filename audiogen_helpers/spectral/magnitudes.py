@@ -90,10 +90,15 @@ def peak_to_one(clips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray((clips / peak).swapaxes(1, 2)), peak
 
 
-def fit_magnitudes(wanted: np.ndarray, spec: MelSpec, n_corrections: int) -> np.ndarray:
-    """Magnitudes ``(clips, frames, bins)`` that fit mel values ``(clips, frames, bands)``."""
-    flat = filters(spec, wanted.dtype).sum(axis=1)  # the mel values of magnitudes that are all 1
+def fit_magnitudes(wanted: np.ndarray, spec: MelSpec, n_corrections: int, *, like: np.ndarray | None = None) -> np.ndarray:
+    """Magnitudes ``(clips, frames, bins)`` that fit mel values ``(clips, frames, bands)``: smooth ones, or with the detail of `like`."""
+    if like is None:
+        flat = filters(spec, wanted.dtype).sum(axis=1)  # the mel values of magnitudes that are all 1
+    else:
+        flat = np.maximum(magnitudes_to_mel(like, spec), np.finfo(wanted.dtype).tiny)
     S = multiply(wanted / flat, bands_to_bins(spec, wanted.dtype)) ** (1.0 / spec.power)
+    if like is not None:
+        S *= like
     for _ in range(n_corrections):
         S *= correction(S, wanted, spec)
     return S

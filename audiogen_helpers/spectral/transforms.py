@@ -205,8 +205,8 @@ class RoundTrip:
         self.pieces = cut(self.padded, n_fft, hop_length)
         self.windowed = np.empty((clips, frames, n_fft), dtype=dtype)
 
-    def __call__(self, D: np.ndarray) -> np.ndarray:
-        """Spectrum ``(clips, frames, bins)`` of the waveform of `D`."""
+    def __call__(self, D: np.ndarray, *, lowest: float | None = None) -> np.ndarray:
+        """Spectrum ``(clips, frames, bins)`` of the waveform of `D`; of what of it lies above `lowest`, where that is given."""
         from scipy.fft import irfft, rfft
 
         n = len(D)
@@ -214,4 +214,6 @@ class RoundTrip:
         pieces *= self.window
         overlap_add(pieces, self.spec.hop_length, out=self.hops[:n])
         self.padded[:n] *= self.inverse_sums
+        if lowest is not None:
+            np.maximum(self.padded[:n], lowest, out=self.padded[:n])
         return rfft(np.multiply(self.pieces[:n], self.window, out=self.windowed[:n]), axis=-1)
