@@ -1,7 +1,8 @@
-"""Tunes of the melody model and of Markov chains against Bach's: how well each foresees tunes it has not read, and how its own look.
+"""Tunes of an LSTM, an HMM and Markov chains against Bach's: how well each foresees tunes it has not read, and how its own look.
 
     .venv/bin/python benchmarks/chorale_statistics.py             # one or two minutes; chorales, 300 new tunes of each mode
     .venv/bin/python benchmarks/chorale_statistics.py --states    # how the number of states was chosen: on a part of the training side
+    .venv/bin/python benchmarks/chorale_statistics.py --network   # how the LSTM's settings were chosen: on the same part; five minutes
 
 The yardstick of every distance is the one between real tunes that were read and real tunes that were not: nobody comes nearer than that.
 """
@@ -12,11 +13,14 @@ import argparse
 import hashlib
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from audiogen_helpers import datasets
+from audiogen_helpers import datasets, workflow
 from audiogen_helpers.datasets import Tunes
+from audiogen_helpers.deep.note_rnn import NoteRnn
+from audiogen_helpers.deep.trainer import fit
 from audiogen_helpers.statistical.markov import MarkovChain, fit_markov
 from audiogen_helpers.statistical.melody import MAX_STEPS, MelodyHmm
 from audiogen_helpers.statistical.note_emissions import INSIDE, TUNE_END, Vocabulary
@@ -102,9 +106,36 @@ def choose_states() -> None:
         print(f"{states} states: {', '.join(f'{v:.2f}' for v in values)} (seeds 0 and 1), mean {np.mean(values):.2f}", flush=True)
 
 
+NETWORKS: tuple[dict[str, float], ...] = (
+    {"steps": 300, "dropout": 0.4},
+    {"steps": 400, "dropout": 0.5},
+    {"steps": 600, "dropout": 0.5},
+    {"steps": 1000, "dropout": 0.5},
+    {"steps": 600, "dropout": 0.6, "width": 192},
+    {"steps": 400, "dropout": 0.5, "transpose": 1},
+    {"steps": 400, "dropout": 0.5, "transpose": 3},
+)
+
+
+def choose_network() -> None:
+    learn, choose = parts(datasets.load_tunes("chorales", split="train"))
+    print(f"learning from {learn.describe()}, choosing by {choose.describe()}")
+    tunes, held = learn.in_c(phrases=True), choose.in_c(phrases=True)
+    for given in NETWORKS:
+        settings = dict(given)
+        steps = int(settings.pop("steps"))
+        training = NoteRnn.train(tunes, learn.label_indices, n_labels=2, seed=0, **settings)
+        fit(training, training.batch_at, steps=steps, seed=0, progress=False)
+        said = training.finish().log_likelihoods(held, choose.label_indices)
+        known = np.isfinite(said)
+        value = np.exp(-said[known].sum() / sum(len(t) for t, ok in zip(held, known, strict=True) if ok))
+        print(f"{given}: {value:.2f}", flush=True)
+
+
 def compare(n: int) -> None:
     train, test = datasets.load_tunes("chorales", split="train"), datasets.load_tunes("chorales", split="test")
     model = fit_hmm(train, states=STATES)
+    network: Any = workflow.checkpoint("rnn-notes-chorales").generator
     print(f"{train.describe()}; held out: {len(test)}; melody model: {model.settings['states']} states for each mode")
     kept = ("in key", "on tonic", "on 1 2 3 5", "whole bars", "on beat", "notes", "bars")
     head = ("perplexity", *(f"JS {feature}" for feature in FEATURES), *kept, "copied")
@@ -124,6 +155,16 @@ def compare(n: int) -> None:
             unseen,
             mode,
             perplexity(lambda t, i=label: float(model.log_likelihoods([t], [i])[0]), known),
+            copied_from=seen,
+        )
+        drawn = network.sample(np.full(n, label), seed=0, phrases=True)
+        row(
+            "lstm",
+            drawn,
+            seen,
+            unseen,
+            mode,
+            perplexity(lambda t, i=label: float(network.log_likelihoods([t], np.array([i]))[0]), known),
             copied_from=seen,
         )
         for order in (1, 2, 3):
@@ -156,9 +197,10 @@ def row(
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--states", action="store_true", help="show the choice of the number of states instead")
+    parser.add_argument("--network", action="store_true", help="show the choice of the LSTM's settings instead")
     parser.add_argument("-n", type=int, default=300, help="new tunes of each mode")
     given = parser.parse_args()
-    choose_states() if given.states else compare(given.n)
+    choose_states() if given.states else choose_network() if given.network else compare(given.n)
     return 0
 
 

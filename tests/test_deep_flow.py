@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from audiogen_helpers.deep.backend import tensorflow
-from audiogen_helpers.deep.flow import SILENT, Flow, FlowTraining, _quiet_end, follow
-from audiogen_helpers.deep.models import MODELS, check_settings
+from audiogen_helpers.deep.flow import Flow, FlowTraining, follow
 from audiogen_helpers.deep.network import NUMPY, NetworkSize, initial_weights, tensorflow_ops, velocity
 from audiogen_helpers.deep.optimizers import Adam
 from audiogen_helpers.deep.pca import fit_pca
+from audiogen_helpers.deep.silence import SILENT, quiet_end
 from audiogen_helpers.deep.trainer import fit
 from audiogen_helpers.errors import ModelError, ParameterError
 
@@ -196,7 +196,7 @@ def test_a_clip_ends_with_its_last_sounding_frame():
     X[0, :, 1] = 0.2
     X[0, 0, 4] = -0.9  # a ripple in one band, long after
     X[0, 1, 0] = -0.97  # near the floor, before
-    kept = _quiet_end(X)
+    kept = quiet_end(X)
     np.testing.assert_array_equal(np.argwhere((kept > -1.0).any(axis=1)), [[0, 1]])
     np.testing.assert_array_equal(kept[0, :, 1], np.full(4, 0.2, np.float32))
     assert not (kept[1] > -1.0).any()
@@ -253,41 +253,3 @@ def test_silent_clips_train_and_give_silence():
     model = FlowTraining(X, np.full(4, -1), n_labels=0, seed=0, **SMALL)
     fit(model, model.batch_at, steps=50, seed=0, progress=False)
     assert model.finish().sample(np.full(2, -1), seed=0).shape == (2, 6, 8)
-
-
-# --- the registry
-
-
-@pytest.mark.parametrize("name", sorted(MODELS))
-def test_every_model_states_its_settings_and_refuses_others(name):
-    defaults = check_settings(name, {})
-    assert defaults
-    for p in MODELS[name].parameters:
-        assert p.help
-        if p.low is not None:
-            with pytest.raises(ParameterError, match=p.name):
-                check_settings(name, {p.name: p.low - 1})
-        with pytest.raises(ParameterError, match=p.name):
-            check_settings(name, {p.name: "many"})
-    with pytest.raises(ParameterError, match="'nonsense'"):
-        check_settings(name, {"nonsense": 1})
-    with pytest.raises(ParameterError, match="model must be one of"):
-        check_settings("nonsense", {})
-
-
-@pytest.mark.parametrize("name", sorted(MODELS))
-def test_every_model_trains_is_stored_and_samples(name):
-    X, labels = patterns(40)
-    kind = MODELS[name].load()
-    n_labels = 3 if MODELS[name].extra["labels"] else 0
-    model = kind.train(X, labels, n_labels=n_labels, seed=0, batch_size=8)
-    fit(model, model.batch_at, steps=3, seed=0, progress=False)
-    made = model.finish()
-    back = kind.restore(made.arrays, shape=(6, 8), n_labels=n_labels, settings=made.settings)
-    asked = np.full(5, n_labels - 1)
-    first, second = made.sample(asked, seed=1), back.sample(asked, seed=1)
-    assert first.shape == (5, 6, 8)
-    assert first.dtype == np.float32
-    assert np.abs(first).max() <= 1.0
-    assert first.tobytes() == second.tobytes()
-    assert first.tobytes() != made.sample(asked, seed=2).tobytes()

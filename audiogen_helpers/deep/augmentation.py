@@ -10,7 +10,7 @@ import numpy as np
 from audiogen_helpers._rng import RNGLike, generator
 from audiogen_helpers._validation import check_array, check_number
 
-__all__ = ["augment", "background"]
+__all__ = ["augment", "background", "vary"]
 
 
 def augment(L: np.ndarray, *, floor_db: float, rng: RNGLike) -> np.ndarray:
@@ -60,6 +60,54 @@ def _warp(L: np.ndarray, floor_db: float, gen: np.random.Generator) -> np.ndarra
     outside = (frame < 0) | (frame >= frames)
     moved = L[np.arange(n)[:, None, None], np.clip(band, 0, bands - 1)[:, :, None], np.clip(frame, 0, frames - 1)[:, None, :]]
     return np.where(outside[:, None, :], np.float32(floor_db), moved)
+
+
+def vary(X: np.ndarray, *, amount: float, silence: float, rng: RNGLike) -> np.ndarray:
+    """Each clip as another speaker might have said it: a little slower or faster, its bands moved up or down, begun earlier or later.
+
+    Unlike :func:`augment`, which makes clips worse for a listener to learn from, this leaves clips that a generator may learn to make.
+
+    Parameters
+    ----------
+    X : np.ndarray [shape=(n, bands, frames)]
+        Log-mel spectra.
+    amount : float, 0 to 0.5
+        Time is stretched by up to this share, the bands by up to half of it; the start moves by up to ten times as many frames.
+    silence : float
+        What comes in from outside.
+    rng : int, Generator or None
+        Draws what happens to each clip.
+
+    Returns
+    -------
+    varied : np.ndarray [shape=(n, bands, frames), float32]
+        Read between the cells, by linear interpolation.
+
+    Examples
+    --------
+    >>> X = np.tile(np.linspace(0.0, 1.0, 20), (3, 8, 1))
+    >>> bool(np.allclose(vary(X, amount=0.0, silence=-1.0, rng=0), X))
+    True
+    """
+    gen = generator(rng)
+    X = check_array(X, name="X", ndim=3).astype(np.float32, copy=False)
+    amount = check_number(amount, name="amount", low=0.0, high=0.5)
+    n, bands, frames = X.shape
+    speed, pitch, start = (1.0 + gen.uniform(-a, a, (n, 1)) for a in (amount, amount / 2.0, 10.0 * amount))
+    at = (np.arange(frames) - (start - 1.0)) * speed
+    X = _between(np.pad(X, ((0, 0), (0, 0), (0, 1)), constant_values=silence), np.clip(at, -1.0, frames), axis=2, outside=silence)
+    return _between(X, np.clip(np.arange(bands) * pitch, 0.0, bands - 1.0), axis=1, outside=silence)
+
+
+def _between(X: np.ndarray, at: np.ndarray, *, axis: int, outside: float) -> np.ndarray:
+    """Values of `X` at places ``(n, m)`` of one axis, which need not be whole; before the first place it is `outside`."""
+    last = X.shape[axis] - 1
+    lower = np.floor(at).astype(np.int64)
+    share = (at - lower).astype(np.float32)
+    shape = (len(at), 1, -1) if axis == 2 else (len(at), -1, 1)
+    low, high = (np.take_along_axis(X, np.clip(lower + k, 0, last).reshape(shape), axis=axis) for k in (0, 1))
+    low = np.where((lower < 0).reshape(shape), np.float32(outside), low)
+    return low + share.reshape(shape) * (high - low)
 
 
 def background(shape: tuple[int, ...], *, level_db: np.ndarray, rng: RNGLike) -> np.ndarray:

@@ -1,28 +1,34 @@
-"""The network of the flow: a residual multilayer perceptron as one pure function, for numpy (sampling) and TensorFlow (training)."""
+"""The network of flow and diffusion: a residual multilayer perceptron as one pure function, for numpy (sampling) and TensorFlow (training).
+
+It is asked where a code comes from and where it goes. What a Gaussian of the codes' own spread would answer is known in closed form;
+the network learns the rest.
+
+Chapter: chapters/methods/flow.ipynb
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from audiogen_helpers.deep.backend import tensorflow
+from audiogen_helpers.deep import operations
+from audiogen_helpers.deep.operations import Ops, tensorflow_ops
+from audiogen_helpers.deep.schedules import PATHS, predicted
 
-__all__ = ["NUMPY", "NetworkSize", "Ops", "initial_weights", "tensorflow_ops", "velocity"]
+__all__ = ["NUMPY", "NetworkSize", "Ops", "answer", "initial_weights", "tensorflow_ops", "two_ends", "velocity"]
 
 FREQUENCIES = np.exp(np.linspace(0.0, np.log(100.0), 32)).astype(np.float32)
 
 
-@dataclass(frozen=True)
-class Ops:
-    """The few array operations that numpy and TensorFlow spell differently."""
+def _silu(u: np.ndarray) -> np.ndarray:
+    half = np.float32(0.5) * u
+    return half + half * np.tanh(half)
 
-    silu: Callable[[Any], Any]
-    normalise: Callable[[Any], Any]
-    waves: Callable[[Any], Any]
-    rows: Callable[[Any, Any], Any]
+
+NUMPY = replace(operations.NUMPY, silu=_silu)  # a sixth of the time that u * sigmoid(u) takes, equal to 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +85,7 @@ def initial_weights(size: NetworkSize, rng: np.random.Generator) -> dict[str, np
     Examples
     --------
     >>> weights = initial_weights(NetworkSize(components=8, width=16, blocks=2, n_labels=3), np.random.default_rng(0))
-    >>> float(np.abs(velocity(weights, np.ones((1, 8), np.float32), np.zeros(1, np.float32), np.array([0]), ops=NUMPY)).max())
+    >>> float(np.abs(answer(weights, np.ones((1, 8), np.float32), np.zeros(1, np.float32), np.array([0]), ops=NUMPY)).max())
     0.0
     """
     gains = {"label": 0.5 * size.condition**0.5, "out": 0.0}
@@ -91,15 +97,15 @@ def initial_weights(size: NetworkSize, rng: np.random.Generator) -> dict[str, np
     return weights
 
 
-def velocity(weights: Mapping[str, Any], x: Any, t: Any, label: Any, *, ops: Ops) -> Any:
-    """Which way, and how fast, a code moves at time `t` on its path from noise (0) to data (1).
+def answer(weights: Mapping[str, Any], x: Any, t: Any, label: Any, *, ops: Ops) -> Any:
+    """What the network alone says: as many numbers as a code has.
 
     Parameters
     ----------
     weights : mapping of str to array
         As :func:`initial_weights` names them.
     x : array [shape=(n, components), float32]
-        Where the codes are.
+        Codes on the way.
     t : array [shape=(n,), float32], 0 to 1
         Time.
     label : array [shape=(n,), int], 0 to n_labels
@@ -109,48 +115,80 @@ def velocity(weights: Mapping[str, Any], x: Any, t: Any, label: Any, *, ops: Ops
 
     Returns
     -------
-    v : array [shape=(n, components), float32]
+    answer : array [shape=(n, components), float32]
     """
-    condition = ops.waves(t) @ weights["time"] + ops.rows(weights["label"], label)
+    condition = _waves(t, ops) @ weights["time"] + ops.rows(weights["label"], label)
     condition = ops.silu(ops.silu(condition) @ weights["condition"] + weights["condition.bias"])
     h = x @ weights["in"] + weights["in.bias"]
     block = 0
     while f"block{block}.in" in weights:
         name = f"block{block}"
-        u = ops.normalise(h) @ weights[f"{name}.in"] + condition @ weights[f"{name}.condition"] + weights[f"{name}.bias"]
+        u = _normalise(h, ops) @ weights[f"{name}.in"] + condition @ weights[f"{name}.condition"] + weights[f"{name}.bias"]
         h = h + ops.silu(u) @ weights[f"{name}.out"] + weights[f"{name}.out.bias"]
         block += 1
-    return ops.normalise(h) @ weights["out"] + weights["out.bias"]
+    return _normalise(h, ops) @ weights["out"] + weights["out.bias"]
 
 
-def _silu(u: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        return u / (np.float32(1.0) + np.exp(-u))
+def two_ends(weights: Mapping[str, Any], x: Any, t: Any, label: Any, *, path: str, ops: Ops) -> tuple[Any, Any]:
+    r"""The data and the noise that `x` is made of at time `t`, as far as the network knows: means over all paths that pass there.
+
+    Let a component of the data have the standard deviation :math:`s` (``weights["spread"]``), and call
+    :math:`r = \sqrt{\alpha^2 s^2 + \sigma^2}`. Then :math:`x / r` and what the network answers, :math:`F`, are the two coordinates of a
+    rotation: by the angle :math:`\theta = \arctan(\alpha s / \sigma)` it takes the noise to the data,
+
+    .. math:: x_1 = s\,(\sin\theta\; x / r + \cos\theta\; F), \qquad x_0 = \cos\theta\; x / r - \sin\theta\; F .
+
+    With :math:`F = 0`, where the network starts, this is the best answer for independent Gaussians of that spread.
+
+    Parameters
+    ----------
+    weights, x, t, label, ops
+        As for :func:`answer`, and ``weights["spread"]`` [shape=(components,)], > 0.
+    path : str
+        How data and noise are mixed, as for :func:`audiogen_helpers.deep.schedules.mix`.
+
+    Returns
+    -------
+    data, noise : arrays [shape=(n, components), float32]
+
+    References
+    ----------
+    T. Karras, M. Aittala, T. Aila and S. Laine (2022), Elucidating the design space of diffusion-based generative models, NeurIPS,
+    section 5, for one spread; here each component has its own.
+    """
+    alpha, sigma = PATHS[path].alpha(t[:, None], ops), PATHS[path].sigma(t[:, None], ops)
+    spread = weights["spread"]
+    length = ops.sqrt(ops.square(alpha * spread) + ops.square(sigma))
+    sine, cosine = alpha * spread / length, sigma / length
+    along = answer(weights, x / ops.sqrt(ops.square(alpha) + ops.square(sigma)), t, label, ops=ops)
+    return spread * (sine * x / length + cosine * along), cosine * x / length - sine * along
 
 
-def _normalise(h: np.ndarray) -> np.ndarray:
-    d = h - h.mean(axis=-1, keepdims=True)
-    return d / np.sqrt(np.square(d).mean(axis=-1, keepdims=True) + np.float32(1e-6))
+def velocity(weights: Mapping[str, Any], x: Any, t: Any, label: Any, *, ops: Ops, path: str = "straight") -> Any:
+    """Which way, and how fast, a code moves at time `t` on its path from noise (0) to data (1).
+
+    Parameters
+    ----------
+    weights, x, t, label, ops
+        As for :func:`two_ends`; without a ``"spread"`` the network's answer is the velocity itself.
+    path : str
+        As for :func:`two_ends`.
+
+    Returns
+    -------
+    v : array [shape=(n, components), float32]
+    """
+    if "spread" not in weights:
+        return answer(weights, x, t, label, ops=ops)
+    data, noise = two_ends(weights, x, t, label, path=path, ops=ops)
+    return predicted("velocity", data, noise, t[:, None], path=path, ops=ops)
 
 
-def _waves(t: np.ndarray) -> np.ndarray:
+def _normalise(h: Any, ops: Ops) -> Any:
+    d = h - ops.mean(h, axis=-1, keepdims=True)
+    return d / ops.sqrt(ops.mean(ops.square(d), axis=-1, keepdims=True) + 1e-6)
+
+
+def _waves(t: Any, ops: Ops) -> Any:
     angle = t[:, None] * FREQUENCIES
-    return np.concatenate([np.sin(angle), np.cos(angle)], axis=-1)
-
-
-NUMPY = Ops(silu=_silu, normalise=_normalise, waves=_waves, rows=lambda table, i: table[i])
-
-
-def tensorflow_ops() -> Ops:
-    """The same operations on tensors."""
-    tf = tensorflow()
-
-    def normalise(h: Any) -> Any:
-        d = h - tf.reduce_mean(h, -1, keepdims=True)
-        return d * tf.math.rsqrt(tf.reduce_mean(tf.square(d), -1, keepdims=True) + 1e-6)
-
-    def waves(t: Any) -> Any:
-        angle = t[:, None] * FREQUENCIES
-        return tf.concat([tf.sin(angle), tf.cos(angle)], -1)
-
-    return Ops(silu=tf.nn.silu, normalise=normalise, waves=waves, rows=tf.gather)
+    return ops.concat([ops.sin(angle), ops.cos(angle)], axis=-1)

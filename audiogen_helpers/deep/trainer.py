@@ -135,7 +135,7 @@ def update_ema(averages: Sequence[Any], values: Sequence[Any], *, decay: Any) ->
         add_to(average, (1.0 - decay) * (value - average))
 
 
-def plan_steps(model: Trainable, batch_at: BatchAt, *, minutes: float, seed: int, timed: float = 3.0, strategy: Any = None) -> int:
+def plan_steps(model: Trainable, batch_at: BatchAt, *, minutes: float, seed: int, timed: float = 5.0, strategy: Any = None) -> int:
     """How many steps fit into `minutes`: a few are timed after a warm-up, then the model is put back as it was.
 
     Parameters
@@ -171,11 +171,12 @@ def plan_steps(model: Trainable, batch_at: BatchAt, *, minutes: float, seed: int
         return time.perf_counter() - start
 
     run(3)
-    taken, spent = 3, run(3)
+    taken, last = 3, run(3)
+    spent = last
     while _agreed_number(workers, spent < timed):
-        spent += run(taken)
-        taken *= 2
-    each = spent / taken
+        taken, last = 2 * taken, run(2 * taken)
+        spent += last
+    each = last / taken  # of the longest piece, which is the freest of what happens only once
     for variable, value in zip(model.variables, kept, strict=True):
         variable.assign(value)
     left = 60.0 * minutes - (time.perf_counter() - began)
