@@ -82,8 +82,9 @@ def evaluate(
     seed = check_seed(seed)
     if recogniser is not None and not isinstance(recogniser, Recogniser):
         raise ParameterError(f"recogniser must be a Recogniser; received {show(recogniser)}")
-    side = _reference(reference, recogniser, seed, progress)
-    clips = gather(generated, label_names=side.label_names, sr=sr, on_corrupt=on_corrupt)
+    whole, names = _known(reference, recogniser)
+    clips = gather(generated, label_names=names, sr=sr, on_corrupt=on_corrupt)  # before a recogniser is trained, which takes a minute
+    side = _reference(reference, whole, names, recogniser, seed, progress)
     reasons: dict[str, str] = {}
     Y = _rows(clips, side)
     T = np.zeros((0, side.length), dtype=np.float32) if side.test is None else _real_rows(side.test, side)
@@ -156,12 +157,31 @@ class _Alike:
     copied: tuple[tuple[str, str, float], ...] = ()
 
 
-def _reference(reference: str | os.PathLike[str] | Dataset, recogniser: Recogniser | None, seed: int, progress: ProgressLike) -> _Side:
+def _known(reference: str | os.PathLike[str] | Dataset, recogniser: Recogniser | None) -> tuple[Dataset | None, tuple[str, ...]]:
+    """The real clips, None where the shipped recogniser is all there is of them; and the labels that are known."""
     shipped = shipped_recogniser(reference)
     if isinstance(reference, str) and shipped is not None and not datasets.is_present(reference):
-        ears = recogniser or shipped
+        return None, (recogniser or shipped).label_names
+    dataset = datasets.load(reference)
+    if recogniser is None:
+        return dataset, dataset.label_names
+    unknown = sorted(set(dataset.label_names) - set(recogniser.label_names))
+    if unknown:
+        raise ParameterError(f"recogniser must know the reference's labels; received one that does not know {', '.join(unknown[:5])}")
+    return dataset, dataset.label_names or recogniser.label_names
+
+
+def _reference(
+    reference: str | os.PathLike[str] | Dataset,
+    dataset: Dataset | None,
+    names: tuple[str, ...],
+    recogniser: Recogniser | None,
+    seed: int,
+    progress: ProgressLike,
+) -> _Side:
+    if dataset is None:
+        ears = recogniser or recogniser_for(reference)
         absent = f"the clips of {reference} are not here (`audiogen data fetch {reference}`)"
-        names, spec, length = ears.label_names, ears.spec, ears.length
         return _Side(
             describe=absent,
             label_names=names,
@@ -170,23 +190,19 @@ def _reference(reference: str | os.PathLike[str] | Dataset, recogniser: Recognis
             absent=absent,
             train=None,
             test=None,
-            spec=spec,
-            length=length,
+            spec=ears.spec,
+            length=ears.length,
             n_train=0,
         )
-    dataset, deaf = datasets.load(reference), ""
+    deaf = ""
     if recogniser is None and len(dataset.label_names) < 2:
         deaf = "the reference has no labels to tell apart"
     elif recogniser is None:
         recogniser = recogniser_for(dataset, seed=seed, progress=progress)
-    elif not set(dataset.label_names) <= set(recogniser.label_names):
-        unknown = sorted(set(dataset.label_names) - set(recogniser.label_names))
-        raise ParameterError(f"recogniser must know the reference's labels; received one that does not know {', '.join(unknown[:5])}")
     train, test = split_of(dataset, "train"), split_of(dataset, "test")
     spec = recogniser.spec if recogniser else recogniser_spec(dataset.sr)
     length = recogniser.length if recogniser else default_length(train, sr=spec.sr)
     thinned = thin(train, length=length, seed=seed)
-    names = dataset.label_names or (recogniser.label_names if recogniser else ())
     return _Side(
         describe=dataset.describe(),
         label_names=names,

@@ -30,7 +30,7 @@ class Material:
     labels : np.ndarray [shape=(n,), int64]
         Position in `label_names`; -1 where there are none.
     label_names : tuple of str
-        What the model can be asked for.
+        What the model can be asked for: the labels that have clips to learn from.
     spec : MelSpec
         Rate of the sound and settings of its spectrogram.
     length : int
@@ -80,7 +80,7 @@ def material(
     --------
     >>> found = material("waveforms", datasets.load("digits").select(label="3"), spec=None, duration=0.5)
     >>> found.inputs.shape, found.label_names
-    ((100, 4000), ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9'))
+    ((100, 4000), ('3',))
     """
     return _notes(data, spec, duration) if kind == "notes" else _clips(kind, data, spec, duration, length, stream)
 
@@ -99,13 +99,13 @@ def _clips(kind: str, data: Any, spec: MelSpec | None, duration: float | None, l
     length = clip_length(clips, spec, duration)
     inputs: Any
     if kind == "mel":
-        inputs, labels, _ = (streamed_features if stream else features)(clips, spec=spec, duration=length / spec.sr)
+        inputs = (streamed_features if stream else features)(clips, spec=spec, duration=length / spec.sr)[0]
     else:
         inputs, _ = clips.arrays(length=length)
         check_finite(inputs, clips)
-        labels = clips.label_indices if clips.label_names else np.full(len(clips), -1, dtype=np.int64)
+    labels, names = _present(clips)
     record = {**_record(clips), "sr": clips.sr, "clips_used": len(clips)}
-    return Material(inputs=inputs, labels=labels, label_names=clips.label_names, spec=spec, length=length, record=record)
+    return Material(inputs=inputs, labels=labels, label_names=names, spec=spec, length=length, record=record)
 
 
 def _notes(data: Any, spec: MelSpec | None, duration: float | None) -> Material:
@@ -122,7 +122,16 @@ def _notes(data: Any, spec: MelSpec | None, duration: float | None) -> Material:
     inputs = tunes.in_c(phrases=True)
     length = max(tune_length(notes[:, :2], sr=spec.sr) for notes in inputs)
     record = {**_record(tunes), "clips_used": len(tunes)}
-    return Material(inputs=inputs, labels=tunes.label_indices, label_names=tunes.label_names, spec=spec, length=length, record=record)
+    labels, names = _present(tunes)
+    return Material(inputs=inputs, labels=labels, label_names=names, spec=spec, length=length, record=record)
+
+
+def _present(found: Any) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Label indices, and the names of those labels that have clips: a model cannot be asked for what it never met."""
+    if not found.label_names:
+        return np.full(len(found), -1, dtype=np.int64), ()
+    there, labels = np.unique(found.label_indices, return_inverse=True)
+    return labels.astype(np.int64), tuple(found.label_names[i] for i in there)
 
 
 def _training_side(found: Any) -> Any:

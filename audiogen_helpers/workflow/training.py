@@ -52,7 +52,8 @@ def train(
         A name in :data:`audiogen_helpers.workflow.MODELS`.
     data : str, path, Dataset or Tunes
         A data set's name or a folder of clips (one subfolder per label), of which the training side of the split is used; or a
-        :class:`~audiogen_helpers.datasets.Dataset`, of which all clips are. For a model of notes: a set of tunes.
+        :class:`~audiogen_helpers.datasets.Dataset`, of which all clips are. For a model of notes: a set of tunes. Labels without a
+        clip among these are not learned, and cannot be asked for.
     out : path
         The folder that becomes the model; must not exist yet, or be empty.
     steps : int >= 1, optional
