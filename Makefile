@@ -49,7 +49,7 @@ notebooks: $(READY)  # pytest --nbmake over every notebook, once per change, the
 	@$(RUN) book.build
 
 unit: notebooks
-	@$(RUN) pytest
+	@$(RUN) pytest -n 2 --dist loadfile
 
 pages: notebooks
 	@$(RUN) pytest -m pages
