@@ -238,7 +238,7 @@ def test_a_folder_that_is_not_empty_or_not_ours_is_left_alone(model, clips, tmp_
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"model": "nonsense"}, "model must be one of gan-dense, flow"),
+        ({"model": "nonsense"}, "model must be one of gan-dense, gan"),
         ({"steps": 0}, "steps"),
         ({"steps": -3}, "steps"),
         ({"steps": None, "minutes": -1}, "minutes"),
