@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
-from audiogen_helpers.errors import ParameterError
+from audiogen_helpers.errors import ModelError, ParameterError
 
-__all__ = ["check_array", "check_audio", "check_choice", "check_integer", "check_number", "check_sr", "check_text", "show"]
+__all__ = ["check_array", "check_audio", "check_choice", "check_integer", "check_number", "check_shapes", "check_sr", "check_text", "show"]
 
 MAX_SR = 768_000
 
@@ -142,3 +142,11 @@ def check_audio(y: Any, *, name: str = "y", mono: bool = False, min_length: int 
     if array.shape[-1] < min_length or array.size == 0:
         raise ParameterError(f"{name} must have at least {min_length} sample(s); received shape {array.shape}")
     return array
+
+
+def check_shapes(arrays: Mapping[str, np.ndarray], wanted: Mapping[str, tuple[int, ...]]) -> None:
+    """That a model's arrays are exactly those that its settings ask for, by name and shape; :class:`ModelError` where not."""
+    found = {name: np.shape(array) for name, array in arrays.items()}
+    if found != wanted:
+        different = sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))[0]
+        raise ModelError(f"weights {different} must have shape {wanted.get(different)}; received {found.get(different)}")

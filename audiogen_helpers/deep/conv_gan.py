@@ -12,20 +12,20 @@ from typing import Any
 import numpy as np
 
 from audiogen_helpers._rng import check_seed, generator
-from audiogen_helpers._validation import check_array, check_integer, show
+from audiogen_helpers._validation import check_array, check_integer, check_shapes
 from audiogen_helpers.deep.backend import tensorflow
 from audiogen_helpers.deep.convolutions import tensorflow_convolutions
 from audiogen_helpers.deep.distribution import add_to, normal, uniform
 from audiogen_helpers.deep.gan_networks import DiscriminatorSize, GeneratorSize, discriminate, generate, initial_weights, power_step
 from audiogen_helpers.deep.losses import cross_entropy, discriminator_loss, generator_loss, gradient_penalty
-from audiogen_helpers.deep.models import check_settings
+from audiogen_helpers.deep.models import check_labels, check_settings
 from audiogen_helpers.deep.operations import tensorflow_ops
 from audiogen_helpers.deep.optimizers import Adam
 from audiogen_helpers.deep.pca import fit_pca, some_rows
 from audiogen_helpers.deep.silence import quiet_end
 from audiogen_helpers.deep.streaming import Rows
 from audiogen_helpers.deep.trainer import epoch_batches, update_ema
-from audiogen_helpers.errors import ModelError, ParameterError
+from audiogen_helpers.errors import ParameterError
 
 __all__ = ["ConvGan", "ConvGanTraining", "grouped_batches"]
 
@@ -67,10 +67,7 @@ class ConvGan:
         """The generator that :attr:`arrays` came from; :class:`ModelError` where they do not fit together."""
         settings = check_settings("gan", settings)
         wanted = _generator_size(shape, n_labels, settings).shapes()
-        found = {name: array.shape for name, array in arrays.items()}
-        if found != wanted:
-            different = sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))[0]
-            raise ModelError(f"weights {different} must have shape {wanted.get(different)}; received {found.get(different)}")
+        check_shapes(arrays, wanted)
         return cls({name: arrays[name].astype(np.float32) for name in wanted}, shape=shape, n_labels=n_labels, settings=settings)
 
     def sample(self, labels: np.ndarray, *, seed: int, truncation: float | None = None, **options: Any) -> np.ndarray:
@@ -96,9 +93,7 @@ class ConvGan:
         """
         if options:
             raise ParameterError(f"options of gan must be among truncation; received {next(iter(options))!r}")
-        labels = np.asarray(labels)
-        if labels.ndim != 1 or labels.dtype.kind not in "iu" or (labels.size and not -1 <= labels.min() <= labels.max() < self.n_labels):
-            raise ParameterError(f"labels must be whole numbers from -1 to {self.n_labels - 1}; received {show(labels.tolist())}")
+        labels = check_labels(labels, n_labels=self.n_labels)
         rng = generator(check_seed(seed))
         z = rng.standard_normal((len(labels), self.settings["latent"]), dtype=np.float32)
         drawn = rng.integers(self.n_labels, size=len(labels)) if self.n_labels else np.zeros(len(labels), np.int64)

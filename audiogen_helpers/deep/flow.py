@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from audiogen_helpers._rng import check_seed, generator
-from audiogen_helpers._validation import check_array, check_integer, check_number, show
+from audiogen_helpers._validation import check_array, check_integer, check_number, check_shapes
 from audiogen_helpers.deep.backend import tensorflow
 from audiogen_helpers.deep.distribution import normal, uniform
-from audiogen_helpers.deep.models import check_settings
+from audiogen_helpers.deep.models import check_labels, check_settings
 from audiogen_helpers.deep.network import NUMPY, NetworkSize, initial_weights, tensorflow_ops, two_ends
 from audiogen_helpers.deep.optimizers import Adam
 from audiogen_helpers.deep.pca import Pca, fit_pca, some_rows
@@ -81,10 +81,7 @@ class Flow:
         k, d = settings["components"], shape[0] * shape[1]
         size = NetworkSize(components=k, width=settings["width"], blocks=settings["blocks"], n_labels=n_labels)
         wanted = {"pca.mean": (d,), "pca.basis": (k, d), "pca.scale": (k,), "spread": (k,), **size.shapes()}
-        found = {name: array.shape for name, array in arrays.items()}
-        if found != wanted:
-            different = sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))[0]
-            raise ModelError(f"weights {different} must have shape {wanted.get(different)}; received {found.get(different)}")
+        check_shapes(arrays, wanted)
         cleaned = {name: array.astype(np.float32) for name, array in arrays.items()}
         if cleaned["spread"].min() <= 0.0:
             raise ModelError(f"weights spread must be > 0; received {float(cleaned['spread'].min()):g}")
@@ -206,9 +203,7 @@ class Flow:
         return check_settings(self.name, {**self.settings, **{name: value for name, value in options.items() if value is not None}})
 
     def _known(self, labels: np.ndarray) -> np.ndarray:
-        labels = np.asarray(labels)
-        if labels.ndim != 1 or labels.dtype.kind not in "iu" or (labels.size and not -1 <= labels.min() <= labels.max() < self.n_labels):
-            raise ParameterError(f"labels must be whole numbers from -1 to {self.n_labels - 1}; received {show(labels.tolist())}")
+        labels = check_labels(labels, n_labels=self.n_labels)
         return labels
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from audiogen_helpers._rng import check_seed, generator
-from audiogen_helpers._validation import check_array, check_integer, show
+from audiogen_helpers._validation import check_array, check_integer, check_shapes
 from audiogen_helpers.deep import recurrent
 from audiogen_helpers.deep.augmentation import vary
 from audiogen_helpers.deep.backend import tensorflow
@@ -30,7 +30,7 @@ from audiogen_helpers.deep.frame_network import (
 )
 from audiogen_helpers.deep.losses import binary_cross_entropy
 from audiogen_helpers.deep.mixture_density import draw, log_density
-from audiogen_helpers.deep.models import check_settings
+from audiogen_helpers.deep.models import check_labels, check_settings
 from audiogen_helpers.deep.operations import NUMPY, tensorflow_ops
 from audiogen_helpers.deep.optimizers import Adam
 from audiogen_helpers.deep.pca import Pca, some_rows
@@ -38,7 +38,7 @@ from audiogen_helpers.deep.schedules import ema_decay, warm_cosine
 from audiogen_helpers.deep.silence import quiet_end
 from audiogen_helpers.deep.streaming import Rows
 from audiogen_helpers.deep.trainer import epoch_batches, update_ema
-from audiogen_helpers.errors import ModelError, ParameterError
+from audiogen_helpers.errors import ParameterError
 
 __all__ = ["FrameRnn", "FrameRnnTraining"]
 
@@ -89,10 +89,7 @@ class FrameRnn:
         for name, (k, d) in sizes.items():
             wanted |= {f"{name}.mean": (d,), f"{name}.basis": (k, d), f"{name}.scale": (k,)} if k else {}
         wanted |= _size(settings, shape, n_labels).shapes()
-        found = {name: array.shape for name, array in arrays.items()}
-        if found != wanted:
-            different = sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))[0]
-            raise ModelError(f"weights {different} must have shape {wanted.get(different)}; received {found.get(different)}")
+        check_shapes(arrays, wanted)
         cleaned = {name: array.astype(np.float32) for name, array in arrays.items()}
         pcas = {name: Pca(*(cleaned.pop(f"{name}.{part}") for part in PARTS)) for name, (k, _) in sizes.items() if k}
         code = FrameCode(pcas["frames"], pcas.get("whole"), shape, settings["frames_per_step"])
@@ -139,9 +136,7 @@ class FrameRnn:
 
     def _known(self, labels: Any) -> np.ndarray:
         """Rows of the label table."""
-        found = np.asarray(labels)
-        if found.ndim != 1 or found.dtype.kind not in "iu" or (found.size and not -1 <= found.min() <= found.max() < self.n_labels):
-            raise ParameterError(f"labels must be whole numbers from -1 to {self.n_labels - 1}; received {show(found.tolist())}")
+        found = check_labels(labels, n_labels=self.n_labels)
         return np.where(found < 0, self.n_labels, found)
 
     def write(

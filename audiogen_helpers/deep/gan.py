@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from audiogen_helpers._rng import check_seed, generator
-from audiogen_helpers._validation import check_array, show
+from audiogen_helpers._validation import check_array, check_shapes, show
 from audiogen_helpers.deep.backend import tensorflow
 from audiogen_helpers.deep.distribution import normal, replicas
 from audiogen_helpers.deep.models import check_settings
 from audiogen_helpers.deep.streaming import Rows
 from audiogen_helpers.deep.trainer import epoch_batches
-from audiogen_helpers.errors import ModelError, ParameterError
+from audiogen_helpers.errors import ParameterError
 
 __all__ = ["DenseGan", "DenseGanTraining", "discriminator", "generator_network"]
 
@@ -115,10 +115,7 @@ class DenseGan:
         wanted: dict[str, tuple[int, ...]] = {}
         for i, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
             wanted |= {f"dense{i}.kernel": (fan_in, fan_out), f"dense{i}.bias": (fan_out,)}
-        found = {name: array.shape for name, array in arrays.items()}
-        if found != wanted:
-            different = sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))[0]
-            raise ModelError(f"weights {different} must have shape {wanted.get(different)}; received {found.get(different)}")
+        check_shapes(arrays, wanted)
         return cls([arrays[name].astype(np.float32) for name in wanted], shape=shape, settings=settings)
 
     def sample(self, labels: np.ndarray, *, seed: int, **options: Any) -> np.ndarray:

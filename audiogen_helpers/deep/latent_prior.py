@@ -13,6 +13,7 @@ import numpy as np
 from audiogen_helpers.deep.backend import tensorflow
 from audiogen_helpers.deep.distribution import normal, uniform
 from audiogen_helpers.deep.network import NUMPY, tensorflow_ops, velocity
+from audiogen_helpers.deep.schedules import mix, predicted
 
 __all__ = ["draw_gaussians", "fit_gaussians", "guided", "matching_loss"]
 
@@ -80,8 +81,9 @@ def matching_loss(weights: Mapping[str, Any], x1: Any, label: Any, seed: Any, *,
     seeds = tf.random.split(seed, 3)
     x0, t = normal(tf.shape(x1), seeds[0]), uniform(tf.shape(x1)[:1], seeds[1])
     label = tf.where(uniform(tf.shape(t), seeds[2]) < label_dropout, n_labels, label)
-    v = velocity(weights, x0 + t[:, None] * (x1 - x0), t, label, ops=tensorflow_ops())
-    return tf.reduce_mean(tf.square(v - (x1 - x0)))
+    t_, ops = t[:, None], tensorflow_ops()
+    v = velocity(weights, mix(x1, x0, t_, path="straight", ops=ops), t, label, ops=ops)
+    return tf.reduce_mean(tf.square(v - predicted("velocity", x1, x0, t_, path="straight", ops=ops)))
 
 
 def guided(

@@ -7,11 +7,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from audiogen_helpers._validation import show
 from audiogen_helpers.deep.losses import KINDS
 from audiogen_helpers.deep.trainer import Trainable
+from audiogen_helpers.errors import ParameterError
 from audiogen_helpers.registry import Entry, Parameter, Registry
 
-__all__ = ["MODELS", "Generator", "Training", "check_settings"]
+__all__ = ["MODELS", "Generator", "Training", "check_labels", "check_settings"]
 
 
 class Training(Trainable, Protocol):
@@ -49,6 +51,17 @@ class Generator(Protocol):
     def restore(cls, arrays: Mapping[str, np.ndarray], *, shape: tuple[int, int], n_labels: int, settings: Mapping[str, Any]) -> Generator:
         """The model that :attr:`arrays` came from; :class:`ModelError` where they do not fit."""
 
+
+# What the flow and its relative share.
+_FLOW = (
+    Parameter(name="components", default=160, low=1, high=8192, help="Numbers in the code of a spectrogram (less for few clips)."),
+    Parameter(name="whitening", default=0.5, low=0.0, high=1.0, help="1: all components count alike; 0: by their variance."),
+    Parameter(name="width", default=320, low=8, high=8192, help="Width of the network."),
+    Parameter(name="blocks", default=4, low=1, high=64, help="Residual blocks of the network."),
+    Parameter(name="label_dropout", default=0.1, low=0.0, high=0.9, help="Share of clips that are learned without their label."),
+    Parameter(name="batch_size", default=256, unit="clips", low=1, high=65536, help="Clips that a step learns from."),
+    Parameter(name="learning_rate", default=1e-3, low=1e-8, high=1.0, help="The highest; it falls to 0 over the run."),
+)
 
 MODELS = Registry(
     "model",
@@ -161,13 +174,7 @@ MODELS = Registry(
         summary="Flow matching on a PCA code of the log-mel spectrogram: speaks after minutes on two cores.",
         target="audiogen_helpers.deep.flow:Flow",
         parameters=(
-            Parameter(name="components", default=160, low=1, high=8192, help="Numbers in the code of a spectrogram (less for few clips)."),
-            Parameter(name="whitening", default=0.5, low=0.0, high=1.0, help="1: all components count alike; 0: by their variance."),
-            Parameter(name="width", default=320, low=8, high=8192, help="Width of the network."),
-            Parameter(name="blocks", default=4, low=1, high=64, help="Residual blocks of the network."),
-            Parameter(name="label_dropout", default=0.1, low=0.0, high=0.9, help="Share of clips that are learned without their label."),
-            Parameter(name="batch_size", default=256, unit="clips", low=1, high=65536, help="Clips that a step learns from."),
-            Parameter(name="learning_rate", default=1e-3, low=1e-8, high=1.0, help="The highest; it falls to 0 over the run."),
+            *_FLOW,
             Parameter(
                 name="guidance", default=2.0, low=0.0, high=20.0, help="Sampling: how far to lean towards the label; 1 is not at all."
             ),
@@ -181,13 +188,7 @@ MODELS = Registry(
         summary="Denoising diffusion on the flow's code and network: its older sister, with dice on the way.",
         target="audiogen_helpers.deep.diffusion:Ddpm",
         parameters=(
-            Parameter(name="components", default=160, low=1, high=8192, help="Numbers in the code of a spectrogram (less for few clips)."),
-            Parameter(name="whitening", default=0.5, low=0.0, high=1.0, help="1: all components count alike; 0: by their variance."),
-            Parameter(name="width", default=320, low=8, high=8192, help="Width of the network."),
-            Parameter(name="blocks", default=4, low=1, high=64, help="Residual blocks of the network."),
-            Parameter(name="label_dropout", default=0.1, low=0.0, high=0.9, help="Share of clips that are learned without their label."),
-            Parameter(name="batch_size", default=256, unit="clips", low=1, high=65536, help="Clips that a step learns from."),
-            Parameter(name="learning_rate", default=1e-3, low=1e-8, high=1.0, help="The highest; it falls to 0 over the run."),
+            *_FLOW,
             Parameter(
                 name="path", default="cosine", choices=("straight", "cosine", "linear"), help="How noise and data are mixed on the way."
             ),
@@ -283,6 +284,20 @@ MODELS = Registry(
         extra={"labels": True, "makes": "waveforms", "network": True},
     ),
 )
+
+
+def check_labels(labels: Any, *, n_labels: int) -> np.ndarray:
+    """Label indices of clips to be made, ``(n,)``: whole numbers from -1 (none) to ``n_labels - 1``; :class:`ParameterError` where not.
+
+    Examples
+    --------
+    >>> check_labels([0, -1, 2], n_labels=3)
+    array([ 0, -1,  2])
+    """
+    found = np.asarray(labels)
+    if found.ndim != 1 or found.dtype.kind not in "iu" or (found.size and not -1 <= found.min() <= found.max() < n_labels):
+        raise ParameterError(f"labels must be whole numbers from -1 to {n_labels - 1}; received {show(found.tolist())}")
+    return found
 
 
 def check_settings(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from audiogen_helpers._rng import check_seed, generator
-from audiogen_helpers._validation import check_integer, show
+from audiogen_helpers._validation import check_integer, check_shapes
 from audiogen_helpers.deep import recurrent
 from audiogen_helpers.deep.backend import tensorflow
 from audiogen_helpers.deep.distribution import uniform
 from audiogen_helpers.deep.losses import cross_entropy
-from audiogen_helpers.deep.models import check_settings
+from audiogen_helpers.deep.models import check_labels, check_settings
 from audiogen_helpers.deep.note_words import BAR, FIELDS, INSIDE, LONGEST, MOST_NOTES, TUNE_END, Heard, Words, check_tunes, whole_numbers
 from audiogen_helpers.deep.nucleus import chances, draw
 from audiogen_helpers.deep.operations import NUMPY, Ops
@@ -24,7 +24,7 @@ from audiogen_helpers.deep.operations import tensorflow_ops as array_ops
 from audiogen_helpers.deep.optimizers import Adam
 from audiogen_helpers.deep.schedules import ema_decay, warm_cosine
 from audiogen_helpers.deep.trainer import epoch_batches, update_ema
-from audiogen_helpers.errors import ModelError, ParameterError
+from audiogen_helpers.errors import ParameterError
 
 __all__ = ["NoteRnn", "NoteRnnTraining"]
 
@@ -101,10 +101,7 @@ class NoteRnn:
         blank = Words(np.zeros(sizes[0]), np.zeros(sizes[1]), n_labels, settings["transpose"])
         wanted: dict[str, tuple[int, ...]] = {"pitches": (sizes[0],), "lengths": (sizes[1],), "limits": (2,)}
         wanted |= blank.shapes(settings["width"])
-        found = {name: array.shape for name, array in arrays.items()}
-        if found != wanted:
-            different = sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))[0]
-            raise ModelError(f"weights {different} must have shape {wanted.get(different)}; received {found.get(different)}")
+        check_shapes(arrays, wanted)
         weights = {name: array.astype(np.float32) for name, array in arrays.items()}
         pitches, lengths, limits = (whole_numbers(weights.pop(name), name, low, high) for name, low, high in BOUNDS)
         return cls(weights, Words(pitches, lengths, n_labels, settings["transpose"]), limits, settings=settings, shape=shape)
@@ -151,7 +148,7 @@ class NoteRnn:
         asked = {name: value for name, value in (("temperature", temperature), ("top_p", top_p)) if value is not None}
         settings, seed = check_settings("rnn-notes", {**self.settings, **asked}), check_seed(seed)
         chosen = {name: settings[name] for name in ("temperature", "top_p")}
-        labels = _checked_labels(labels, n_labels=self.n_labels)
+        labels = check_labels(labels, n_labels=self.n_labels).astype(np.int64)
         tunes = [self._tune(int(label), generator(np.random.SeedSequence([seed, i])), chosen) for i, label in enumerate(labels)]
         return tunes if phrases else [tune[:, :2] for tune in tunes]
 
@@ -186,7 +183,7 @@ class NoteRnn:
         labels : np.ndarray [shape=(n,)]
             Label indices, -1 for none.
         """
-        tunes, labels = check_tunes(tunes), _checked_labels(labels, n_labels=self.n_labels)
+        tunes, labels = check_tunes(tunes), check_labels(labels, n_labels=self.n_labels).astype(np.int64)
         if len(tunes) != len(labels):
             raise ParameterError(f"labels must give one label to each of {len(tunes)} tunes; received {len(labels)}")
         return np.array([self._log_likelihood(t, int(i)) if self.words.knows(t) else -np.inf for t, i in zip(tunes, labels, strict=True)])
@@ -203,13 +200,6 @@ class NoteRnn:
 def _sound(logits: np.ndarray, chosen: Mapping[str, float]) -> np.ndarray:
     """Chances of one row of logits; of such that wild weights blew up as well."""
     return chances(np.nan_to_num(logits[0], nan=0.0, posinf=1e30, neginf=-1e30), **chosen)
-
-
-def _checked_labels(labels: Any, *, n_labels: int) -> np.ndarray:
-    found = np.asarray(labels)
-    if found.ndim != 1 or found.dtype.kind not in "iu" or (found.size and not -1 <= found.min() <= found.max() < n_labels):
-        raise ParameterError(f"labels must be whole numbers from -1 to {n_labels - 1}; received {show(found.tolist())}")
-    return found.astype(np.int64)
 
 
 class NoteRnnTraining:
@@ -233,7 +223,7 @@ class NoteRnnTraining:
         tf = tensorflow()
         self.settings = check_settings("rnn-notes", settings)
         self.n_labels = check_integer(n_labels, name="n_labels", low=0)
-        self._tunes, self._labels = check_tunes(tunes), _checked_labels(labels, n_labels=self.n_labels)
+        self._tunes, self._labels = check_tunes(tunes), check_labels(labels, n_labels=self.n_labels).astype(np.int64)
         if len(self._labels) != len(self._tunes):
             raise ParameterError(f"labels must give one label to each of {len(self._tunes)} tunes; received {len(self._labels)}")
         self._words = Words.of(self._tunes, n_labels=self.n_labels, transpose=self.settings["transpose"])

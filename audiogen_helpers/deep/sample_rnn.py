@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 
 from audiogen_helpers._rng import check_seed, generator
-from audiogen_helpers._validation import check_array, check_integer, show
+from audiogen_helpers._validation import check_array, check_integer, check_shapes
 from audiogen_helpers.deep import recurrent
 from audiogen_helpers.deep.backend import tensorflow
 from audiogen_helpers.deep.fast_sampler import HALF, Sampler
 from audiogen_helpers.deep.losses import cross_entropy
-from audiogen_helpers.deep.models import check_settings
+from audiogen_helpers.deep.models import check_labels, check_settings
 from audiogen_helpers.deep.operations import tensorflow_ops as array_ops
 from audiogen_helpers.deep.optimizers import Adam
 from audiogen_helpers.deep.schedules import ema_decay, warm_cosine
 from audiogen_helpers.deep.trainer import epoch_batches, update_ema
-from audiogen_helpers.errors import ModelError, ParameterError
+from audiogen_helpers.errors import ParameterError
 from audiogen_helpers.spectral import mu_law_decode, mu_law_encode
 
 __all__ = ["LEVELS", "SILENCE", "SampleRnn", "SampleRnnTraining", "keras_model"]
@@ -70,10 +70,7 @@ class SampleRnn:
         """The model that :attr:`arrays` came from; :class:`ModelError` where they do not fit together."""
         settings = check_settings("rnn-samples", settings)
         wanted = weight_shapes(width=settings["width"], n_labels=n_labels)
-        found = {name: array.shape for name, array in arrays.items()}
-        if found != wanted:
-            different = sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))[0]
-            raise ModelError(f"weights {different} must have shape {wanted.get(different)}; received {found.get(different)}")
+        check_shapes(arrays, wanted)
         return cls(arrays, length=int(shape[0]), n_labels=n_labels, settings=settings)
 
     def sample(
@@ -116,9 +113,7 @@ class SampleRnn:
 
     def told(self, labels: np.ndarray) -> np.ndarray:
         """What each label (-1: none) adds to the gates at every step, ``(n, 3 width)``."""
-        labels = np.asarray(labels)
-        if labels.ndim != 1 or labels.dtype.kind not in "iu" or (labels.size and not -1 <= labels.min() <= labels.max() < self.n_labels):
-            raise ParameterError(f"labels must be whole numbers from -1 to {self.n_labels - 1}; received {show(labels.tolist())}")
+        labels = check_labels(labels, n_labels=self.n_labels)
         return self.weights["kernel"][LEVELS + np.where(labels < 0, self.n_labels, labels)]
 
 

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from audiogen_helpers._rng import check_seed, generator
-from audiogen_helpers._validation import check_array, check_integer, check_number, show
+from audiogen_helpers._validation import check_array, check_integer, check_number, check_shapes
 from audiogen_helpers.deep import network
 from audiogen_helpers.deep.backend import tensorflow
 from audiogen_helpers.deep.distribution import normal, uniform
 from audiogen_helpers.deep.latent_prior import draw_gaussians, fit_gaussians, guided, matching_loss
-from audiogen_helpers.deep.models import check_settings
+from audiogen_helpers.deep.models import check_labels, check_settings
 from audiogen_helpers.deep.network import NetworkSize
 from audiogen_helpers.deep.optimizers import Adam
 from audiogen_helpers.deep.pca import MAX_ROWS, fit_pca, some_rows
@@ -85,10 +85,7 @@ class Vae:
         k = settings["components"]
         wanted = size.shapes() | {f"prior.{name}": form for name, form in prior.shapes().items()}
         wanted |= {"gaussian.mean": (n_labels + 1, k), "gaussian.factor": (n_labels + 1, k, k)}
-        found = {name: array.shape for name, array in arrays.items()}
-        if found != wanted:
-            different = sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))[0]
-            raise ModelError(f"weights {different} must have shape {wanted.get(different)}; received {found.get(different)}")
+        check_shapes(arrays, wanted)
         cleaned = {name: arrays[name].astype(np.float32) for name in wanted}
         if not (cleaned["pca.scale"] > 0.0).all():
             raise ModelError("weights pca.scale must be above 0")
@@ -192,9 +189,7 @@ class Vae:
         return check_settings("vae", {**self.settings, **{name: value for name, value in options.items() if value is not None}})
 
     def _known(self, labels: np.ndarray) -> np.ndarray:
-        labels = np.asarray(labels)
-        if labels.ndim != 1 or labels.dtype.kind not in "iu" or (labels.size and not -1 <= labels.min() <= labels.max() < self.n_labels):
-            raise ParameterError(f"labels must be whole numbers from -1 to {self.n_labels - 1}; received {show(labels.tolist())}")
+        labels = check_labels(labels, n_labels=self.n_labels)
         return np.where(labels < 0, self.n_labels, labels)
 
 

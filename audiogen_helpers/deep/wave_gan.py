@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from audiogen_helpers._rng import check_seed, generator
-from audiogen_helpers._validation import check_array, check_integer, show
+from audiogen_helpers._validation import check_array, check_integer, check_shapes, show
 from audiogen_helpers.deep.backend import tensorflow
 from audiogen_helpers.deep.convolutions import NUMPY as NUMPY_CONVOLUTIONS
 from audiogen_helpers.deep.convolutions import Convolutions, tensorflow_convolutions
@@ -21,7 +21,7 @@ from audiogen_helpers.deep.models import check_settings
 from audiogen_helpers.deep.operations import NUMPY, Ops, tensorflow_ops
 from audiogen_helpers.deep.optimizers import Adam
 from audiogen_helpers.deep.trainer import epoch_batches
-from audiogen_helpers.errors import ModelError, ParameterError
+from audiogen_helpers.errors import ParameterError
 
 __all__ = ["STRIDE", "WaveGan", "WaveGanTraining", "checkerboard_level", "judge_waves", "make_waves", "phase_shuffle", "wave_shapes"]
 
@@ -234,10 +234,7 @@ class WaveGan:
         settings = check_settings("wavegan", settings)
         maker, _ = wave_shapes(shape[0], **{name: settings[name] for name in ("latent", "width", "blocks")})
         wanted = {"gain": (1,), **maker}
-        found = {name: array.shape for name, array in arrays.items()}
-        if found != wanted:
-            different = sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))[0]
-            raise ModelError(f"weights {different} must have shape {wanted.get(different)}; received {found.get(different)}")
+        check_shapes(arrays, wanted)
         weights = {name: arrays[name].astype(np.float32) for name in wanted}
         return cls(weights, weights.pop("gain"), length=shape[0], sr=sr, settings=settings)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from audiogen_helpers._rng import check_seed, generator
-from audiogen_helpers._validation import check_array, check_integer, check_number
+from audiogen_helpers._validation import check_array, check_integer, check_number, check_shapes
 from audiogen_helpers.errors import ModelError, ParameterError
 from audiogen_helpers.statistical._checks import check_labels, choose, safe_log
 from audiogen_helpers.statistical._training import Variable
@@ -102,10 +102,7 @@ class MelodyHmm:
         wanted: dict[str, tuple[int, ...]] = {"pitches": (n,), "lengths": (m,), "kinds": (k,), "counts": (groups, most // groups)}
         wanted |= {"span": (groups, 2), "start": (groups, k), "transition": (groups, k, k), "pitch": (groups, k, n)}
         wanted |= {"length": (groups, k, BAR, m)}
-        found = {name: np.shape(array) for name, array in arrays.items()}
-        if found != wanted:
-            different = sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))[0]
-            raise ModelError(f"weights {different} must have shape {wanted.get(different)}; received {found.get(different)}")
+        check_shapes(arrays, wanted)
         try:
             return cls._restored(arrays, groups, n_labels, settings, shape)
         except ParameterError as error:

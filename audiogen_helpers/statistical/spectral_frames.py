@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from audiogen_helpers._rng import check_seed, generator
-from audiogen_helpers._validation import check_array, check_integer
+from audiogen_helpers._validation import check_array, check_integer, check_shapes
 from audiogen_helpers.errors import ModelError, ParameterError
 from audiogen_helpers.statistical._checks import check_labels, choose
 from audiogen_helpers.statistical._training import Variable
@@ -76,10 +76,7 @@ class FrameMixture:
         settings = MODELS["gmm"].settings(settings)
         groups, k, (n_mels, frames) = max(n_labels, 1), settings["components"], shape
         wanted = {"weights": (groups, k), "means": (groups, k, n_mels), "covariances": (groups, k, n_mels), "lengths": (groups, frames + 1)}
-        found = {name: np.shape(array) for name, array in arrays.items()}
-        if found != wanted:
-            different = sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))[0]
-            raise ModelError(f"weights {different} must have shape {wanted.get(different)}; received {found.get(different)}")
+        check_shapes(arrays, wanted)
         try:
             parts = {name: check_array(arrays[name], name=name, low=-1e12, high=1e12).astype(np.float64) for name in wanted}
             lengths = check_array(parts.pop("lengths"), name="lengths", low=0.0)

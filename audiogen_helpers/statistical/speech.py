@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from audiogen_helpers._rng import check_seed, generator
-from audiogen_helpers._validation import check_array, check_integer, check_number, check_sr
+from audiogen_helpers._validation import check_array, check_integer, check_number, check_shapes, check_sr
 from audiogen_helpers.errors import ModelError, ParameterError
 from audiogen_helpers.linear_prediction import default_order
 from audiogen_helpers.statistical import vocoder
@@ -96,10 +96,7 @@ class SpeechHmm:
         groups, c, n, d = max(n_labels, 1), settings["chains"], settings["states"], _width(settings, sr)
         bells, times = (groups, c, n, len(WINDOWS) * d), (groups, c, n)
         wanted = {"weights": (groups, c), "means": bells, "variances": bells, "shape": times, "decay": times, "spread": (groups, c, d)}
-        found = {name: np.shape(array) for name, array in arrays.items()}
-        if found != wanted:
-            different = sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))[0]
-            raise ModelError(f"weights {different} must have shape {wanted.get(different)}; received {found.get(different)}")
+        check_shapes(arrays, wanted)
         try:
             parts = {name: check_array(arrays[name], name=name, low=-1e6, high=1e6).astype(np.float64) for name in wanted}
             spread = check_array(parts.pop("spread"), name="spread", low=0.0)
