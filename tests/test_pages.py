@@ -119,6 +119,11 @@ def browser():
         chromium.close()
 
 
+CUT_OFF = """() => [...document.querySelectorAll('.bd-article div.math')]
+  .map((box, i) => [i + 1, box.getBoundingClientRect().left, box.querySelector('mjx-container')?.getBoundingClientRect().left])
+  .filter(([i, box, inner]) => inner < box - 1)"""
+
+
 @dataclass
 class Visit:
     """What a page asked for and complained about, and what was found in it."""
@@ -132,6 +137,7 @@ class Visit:
     equations: dict = field(default_factory=dict)
     phone_width: int = 0
     too_wide: list = field(default_factory=list)
+    cut_off: list = field(default_factory=list)
 
 
 @contextlib.contextmanager
@@ -168,6 +174,7 @@ def visit(browser, site):
             tab.wait_for_timeout(100)
             visit.phone_width = tab.evaluate("document.documentElement.scrollWidth")
             visit.too_wide = tab.evaluate(TOO_WIDE)
+            visit.cut_off = tab.evaluate(CUT_OFF)
         return visit
 
     return visit_page
@@ -206,6 +213,11 @@ def test_page_fits_a_phone(visit, page):
 def test_equations_are_set(visit, page):
     assert visit(page).equations.get("set", 0) == len(soup(page).select(".math"))
     assert visit(page).equations.get("wrong", 0) == 0
+
+
+@every_page
+def test_a_wide_equation_scrolls_from_its_beginning_on_a_phone(visit, page):
+    assert visit(page).cut_off == []
 
 
 def explorers(page):
